@@ -1,0 +1,3 @@
+//! Everything that is not the hook.
+
+pub(crate) mod freeze;
