@@ -12,6 +12,7 @@
 //! A path is new, gone, or has grown or shrunk by its *live bytes*. What did not change is no row.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -112,6 +113,7 @@ pub struct Diff<'a> {
 pub fn diff<'a>(before: &'a Profile, after: &'a Profile) -> Diff<'a> {
     let (identities, shown) = identify(before, after);
     let mut builder = TreeBuilder::default();
+    builder.reserve(before.tree().len().max(after.tree().len()));
     // The later profile first, so that its nodes and names come first.
     let after_nodes = graft(&mut builder, after, &identities[Side::After as usize]);
     let before_nodes = graft(&mut builder, before, &identities[Side::Before as usize]);
@@ -148,7 +150,16 @@ pub fn diff<'a>(before: &'a Profile, after: &'a Profile) -> Diff<'a> {
             }
         }
     }
-    rows.sort_unstable_by_key(|row| (std::cmp::Reverse(row.change()), row.node));
+    // Rows are large, so what is sorted are their numbers.
+    let mut order: Vec<(Reverse<i64>, NodeId, u32)> = (0..)
+        .zip(&rows)
+        .map(|(at, row)| (Reverse(row.change()), row.node, at))
+        .collect();
+    order.sort_unstable();
+    let rows: Vec<Row> = order
+        .into_iter()
+        .map(|(_, _, at)| rows[at as usize])
+        .collect();
     Diff {
         before,
         after,
@@ -223,13 +234,13 @@ impl<'a> Diff<'a> {
 
     /// Owners by the net change of all their paths, the largest growth first.
     pub fn owners(&self) -> Vec<OwnerChange> {
-        let mut groups: FxHashMap<u32, (OwnerChange, u64)> = FxHashMap::default();
+        let mut groups: Vec<Option<(OwnerChange, u64)>> = vec![None; self.shown.len()];
         for row in &self.rows {
             let profile = self.profile(row.side);
             let node = profile.owner(row.example);
             let identity = self.identity(row.side, profile.frame(node).function);
             let weight = row.change().unsigned_abs();
-            let (group, heaviest) = groups.entry(identity).or_insert_with(|| {
+            let (group, heaviest) = groups[identity as usize].get_or_insert_with(|| {
                 let (before, after) = (Values::default(), Values::default());
                 (
                     OwnerChange {
@@ -248,7 +259,11 @@ impl<'a> Diff<'a> {
                 (group.side, group.node) = (row.side, node);
             }
         }
-        let mut owners: Vec<OwnerChange> = groups.into_values().map(|(group, _)| group).collect();
+        let mut owners: Vec<OwnerChange> = groups
+            .into_iter()
+            .flatten()
+            .map(|(group, _)| group)
+            .collect();
         owners.sort_by(|a, b| {
             let name = |owner: &OwnerChange| self.profile(owner.side).name(owner.node);
             b.change()

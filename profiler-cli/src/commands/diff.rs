@@ -19,16 +19,13 @@ pub(super) fn run(args: &DiffArgs) -> Result<(), Error> {
             "an SVG is not for a terminal: pass -o FILE.svg".to_owned(),
         ));
     }
-    let sets = [
-        std::slice::from_ref(&args.before),
-        std::slice::from_ref(&args.after),
-    ];
-    let [before, after] = super::load(sets, &args.names.options())?;
+    let sides = [&args.before, &args.after].map(std::slice::from_ref);
+    let [before, after] = super::load_pair(sides[0], sides[1], &args.names.options())?;
     let mut notes = Vec::new();
-    notes.extend(swapped(&before.profile, &after.profile));
-    notes.extend(unlike(&before.profile, &after.profile));
+    notes.extend(swapped(&before, &after));
+    notes.extend(unlike(&before, &after));
     super::tell(&notes);
-    let diff = diff(&before.profile, &after.profile);
+    let diff = diff(&before, &after);
     output::write(file, |out| match format {
         DiffFormat::Svg => flamegraph::growth_svg(&diff, out),
         DiffFormat::Text => diff_text::write(&diff, limit(args.rows, TEXT_ROWS), out),

@@ -18,9 +18,9 @@ pub(super) fn run(args: &FlamegraphArgs) -> Result<(), Error> {
             "an SVG is not for a terminal: pass -o FILE.svg".to_owned(),
         ));
     }
-    let [loaded] = super::load([&args.snapshots], &args.names.options())?;
+    let profile = super::load(&args.snapshots, &args.names.options())?;
     output::write(file, |out| match format {
-        FlamegraphFormat::Svg => flamegraph::live_svg(&loaded.profile, out),
-        FlamegraphFormat::Folded => folded::live(&loaded.profile, out),
+        FlamegraphFormat::Svg => flamegraph::live_svg(&profile, out),
+        FlamegraphFormat::Folded => folded::live(&profile, out),
     })
 }

@@ -6,11 +6,14 @@ mod inspect;
 mod symbolize;
 mod top;
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use crate::args::Command;
 use crate::error::Error;
-use crate::input::{self, Loaded, Options, push_new};
+use crate::input::{self, Options, push_new};
+use crate::profile::Profile;
 use crate::progress::Progress;
 
 /// Does what was asked for.
@@ -24,23 +27,39 @@ pub(crate) fn run(command: &Command) -> Result<(), Error> {
     }
 }
 
-/// Loads one profile for each set of patterns, with progress, and tells all notes once.
-fn load<const N: usize>(sets: [&[PathBuf]; N], options: &Options) -> Result<[Loaded; N], Error> {
+/// Loads a profile, with progress, and tells its notes.
+fn load(patterns: &[PathBuf], options: &Options) -> Result<Profile, Error> {
     let progress = Progress::new();
-    let mut loaded = [const { None }; N];
-    for (slot, patterns) in loaded.iter_mut().zip(sets) {
-        *slot = Some(input::load(patterns, options, &mut |step| {
-            progress.show(step)
-        })?);
-    }
+    let loaded = input::load(patterns, options, &mut |step| progress.show(step))?;
     drop(progress);
-    let loaded = loaded.map(Option::unwrap_or_default);
-    let mut notes = Vec::new();
-    for note in loaded.iter().flat_map(|loaded| &loaded.notes) {
-        push_new(&mut notes, note.clone());
+    tell(&loaded.notes);
+    Ok(loaded.profile)
+}
+
+/// Loads an earlier and a later profile at the same time. What is to be said of both is said once.
+fn load_pair(
+    before: &[PathBuf],
+    after: &[PathBuf],
+    options: &Options,
+) -> Result<[Profile; 2], Error> {
+    let progress = Progress::new();
+    let load = |patterns| input::load(patterns, options, &mut |step| progress.show(step));
+    let (before, after) = thread::scope(|scope| {
+        let before = scope.spawn(|| load(before));
+        let after = load(after);
+        (
+            before.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            after,
+        )
+    });
+    let (before, after) = (before?, after?);
+    drop(progress);
+    let mut notes = before.notes;
+    for note in after.notes {
+        push_new(&mut notes, note);
     }
     tell(&notes);
-    Ok(loaded)
+    Ok([before.profile, after.profile])
 }
 
 fn tell(notes: &[String]) {

@@ -4,7 +4,6 @@ use crate::analysis::diff::diff;
 use crate::analysis::top::{Sort, top, top_since};
 use crate::args::{Format, TopArgs, limit};
 use crate::error::Error;
-use crate::input::Loaded;
 use crate::output;
 use crate::profile::Profile;
 use crate::render::{top_json, top_text};
@@ -14,16 +13,15 @@ const TEXT_ROWS: usize = 20;
 pub(super) fn run(args: &TopArgs) -> Result<(), Error> {
     let options = args.names.options();
     if let Some(base) = &args.base {
-        let sets = [std::slice::from_ref(base), &args.snapshots];
-        let [base, Loaded { profile, .. }] = super::load(sets, &options)?;
-        return write(args, &profile, Some(&base.profile));
+        let base = std::slice::from_ref(base);
+        let [base, profile] = super::load_pair(base, &args.snapshots, &options)?;
+        return write(args, &profile, Some(&base));
     }
     if args.sort == Sort::Growth {
         let what = "--sort growth needs --base SNAP, the snapshot that growth counts from";
         return Err(Error::Usage(what.to_owned()));
     }
-    let [Loaded { profile, .. }] = super::load([&args.snapshots], &options)?;
-    write(args, &profile, None)
+    write(args, &super::load(&args.snapshots, &options)?, None)
 }
 
 fn write(args: &TopArgs, profile: &Profile, base: Option<&Profile>) -> Result<(), Error> {

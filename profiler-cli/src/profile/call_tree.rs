@@ -64,20 +64,29 @@ impl CallTree {
 #[derive(Debug, Default)]
 pub struct TreeBuilder {
     tree: CallTree,
-    index: FxHashMap<(u32, u32), NodeId>,
+    /// Nodes by caller, in the upper half, and label.
+    index: FxHashMap<u64, NodeId>,
 }
 
 impl TreeBuilder {
     /// The node for a call of `label` from `caller`, which is added if it is new.
     pub fn child(&mut self, caller: Option<NodeId>, label: u32) -> NodeId {
         let caller = caller.unwrap_or(NO_CALLER);
-        *self.index.entry((caller, label)).or_insert_with(|| {
+        let key = u64::from(caller) << 32 | u64::from(label);
+        *self.index.entry(key).or_insert_with(|| {
             let node = self.tree.caller.len() as u32;
             assert!(node < NO_CALLER, "fewer than 2^32 stacks fit memory");
             self.tree.caller.push(caller);
             self.tree.label.push(label);
             node
         })
+    }
+
+    /// Makes room for that many more nodes.
+    pub fn reserve(&mut self, nodes: usize) {
+        self.tree.caller.reserve(nodes);
+        self.tree.label.reserve(nodes);
+        self.index.reserve(nodes);
     }
 
     /// Adds a whole tree under other labels; maps its nodes to the nodes here.

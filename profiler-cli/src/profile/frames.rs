@@ -75,6 +75,11 @@ impl Frames {
         self.frames[frame as usize]
     }
 
+    /// All frames, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = Frame> + '_ {
+        self.frames.iter().copied()
+    }
+
     /// Number of functions.
     pub fn function_count(&self) -> usize {
         self.functions.len()

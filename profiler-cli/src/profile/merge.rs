@@ -1,7 +1,6 @@
 //! Snapshots into one [`Profile`].
 
 use heaplens::snapshot::{SPECIAL_MODULE, Snapshot, SpecialFrame, Symbols};
-use rustc_hash::FxHashMap;
 
 use super::owner::{Origin, OwnerRules, is_allocator_entry};
 use super::symbol_name::{Crates, is_crate_main, without_hashes};
@@ -20,7 +19,7 @@ const RUNTIME_DISTANCE: usize = 6;
 pub struct ProfileBuilder {
     frames: Frames,
     tree: TreeBuilder,
-    sites: FxHashMap<NodeId, Values>,
+    sites: SitesByNode,
     sources: Vec<Source>,
     rules: OwnerRules,
 }
@@ -31,7 +30,7 @@ impl ProfileBuilder {
         Self {
             frames: Frames::default(),
             tree: TreeBuilder::default(),
-            sites: FxHashMap::default(),
+            sites: SitesByNode::default(),
             sources: Vec::new(),
             rules: OwnerRules::new(owner_crates),
         }
@@ -42,15 +41,11 @@ impl ProfileBuilder {
     pub fn add(&mut self, file: &str, snapshot: &Snapshot, symbols: Option<&Symbols>) {
         let nodes = self.add_stacks(snapshot, symbols);
         let sites = &snapshot.sites;
-        self.sites.reserve(sites.stack.len());
         for (row, &stack) in sites.stack.iter().enumerate() {
             let Some(&node) = nodes.get(stack as usize) else {
                 continue;
             };
-            self.sites
-                .entry(node)
-                .or_default()
-                .add(&Values::of_site(sites, row));
+            self.sites.add(node, &Values::of_site(sites, row));
         }
         self.rules
             .add_executable(&snapshot.header.program.executable);
@@ -63,12 +58,9 @@ impl ProfileBuilder {
     /// Adds the stacks of a snapshot and returns the innermost node of each.
     fn add_stacks(&mut self, snapshot: &Snapshot, symbols: Option<&Symbols>) -> Vec<NodeId> {
         let stacks = &snapshot.stacks;
-        let mut names = Names {
-            snapshot,
-            symbols,
-            known: FxHashMap::default(),
-        };
+        let mut names = Names::new(snapshot, symbols);
         let mut nodes: Vec<NodeId> = Vec::with_capacity(stacks.parent.len());
+        self.tree.reserve(stacks.parent.len());
         for (row, &parent) in stacks.parent.iter().enumerate() {
             let mut node = usize::try_from(parent)
                 .ok()
@@ -104,50 +96,54 @@ impl ProfileBuilder {
         } = self;
         let tree = tree.finish();
 
-        let entries: Vec<bool> = (0..frames.function_count() as FunctionId)
-            .map(|function| {
-                frames.origin(function) != Origin::Special
-                    && is_allocator_entry(frames.name(function))
+        // By frame: the passes below look these up for each node.
+        let by_frame: Vec<(Origin, bool)> = frames
+            .iter()
+            .map(|frame| {
+                let origin = frames.origin(frame.function);
+                let name = frames.name(frame.function);
+                (
+                    origin,
+                    origin != Origin::Special && is_allocator_entry(name),
+                )
             })
             .collect();
+        // The innermost node of a stack that is shown, and its owner with the owner's origin.
         let mut visible: Vec<Option<NodeId>> = Vec::with_capacity(tree.len());
         let mut owners: Vec<NodeId> = Vec::with_capacity(tree.len());
-        let origin = |node: NodeId| frames.origin(frames.get(tree.label(node)).function);
+        let mut owner_origins: Vec<Origin> = Vec::with_capacity(tree.len());
         for node in tree.nodes() {
-            let caller = tree.caller(node);
-            let entry = entries[frames.get(tree.label(node)).function as usize];
-            visible.push(match caller {
-                _ if !entry => Some(node),
-                Some(caller) => visible[caller as usize],
-                None => None,
+            let caller = tree.caller(node).map(|caller| caller as usize);
+            let (origin, is_entry) = by_frame[tree.label(node) as usize];
+            visible.push(if is_entry {
+                caller.and_then(|caller| visible[caller])
+            } else {
+                Some(node)
             });
-            let inherited = caller.map(|caller| owners[caller as usize]);
-            owners.push(match inherited {
-                Some(owner) if origin(owner) < origin(node) => owner,
-                _ => node,
-            });
+            let (owner, owner_origin) = match caller {
+                Some(caller) if owner_origins[caller] < origin => {
+                    (owners[caller], owner_origins[caller])
+                }
+                _ => (node, origin),
+            };
+            owners.push(owner);
+            owner_origins.push(owner_origin);
         }
 
-        let mut merged: FxHashMap<NodeId, Values> = FxHashMap::default();
-        merged.reserve(sites.len());
+        let mut shown = SitesByNode::default();
         let mut totals = Values::default();
-        for (node, values) in sites {
-            totals.add(&values);
-            merged
-                .entry(visible[node as usize].unwrap_or(node))
-                .or_default()
-                .add(&values);
+        for site in sites.sites {
+            totals.add(&site.values);
+            shown.add(
+                visible[site.node as usize].unwrap_or(site.node),
+                &site.values,
+            );
         }
-        let mut sites: Vec<Site> = merged
-            .into_iter()
-            .map(|(node, values)| Site { node, values })
-            .collect();
-        sites.sort_unstable_by_key(|site| site.node);
         Profile {
             frames,
             tree,
             owners,
-            sites,
+            sites: shown.sites,
             totals,
             sources,
         }
@@ -196,15 +192,51 @@ impl ProfileBuilder {
     }
 }
 
+/// Sites, of which each node has at most one.
+#[derive(Debug, Default)]
+struct SitesByNode {
+    sites: Vec<Site>,
+    /// Place in `sites` of a node's site, plus one; 0 for none.
+    place: Vec<u32>,
+}
+
+impl SitesByNode {
+    fn add(&mut self, node: NodeId, values: &Values) {
+        let at = node as usize;
+        if at >= self.place.len() {
+            self.place.resize((at + 1).next_power_of_two(), 0);
+        }
+        match self.place[at] {
+            0 => {
+                self.sites.push(Site {
+                    node,
+                    values: *values,
+                });
+                self.place[at] = self.sites.len() as u32;
+            }
+            place => self.sites[place as usize - 1].values.add(values),
+        }
+    }
+}
+
 /// The names of one snapshot's rows.
 struct Names<'a> {
     snapshot: &'a Snapshot,
     symbols: Option<&'a Symbols>,
-    /// Frames that were met before, by module and distinct frame of the symbols.
-    known: FxHashMap<(u32, u32), FrameId>,
+    /// For each distinct frame of the symbols, the module that it was last met in and the frame.
+    known: Vec<Option<(u32, FrameId)>>,
 }
 
 impl<'a> Names<'a> {
+    fn new(snapshot: &'a Snapshot, symbols: Option<&'a Symbols>) -> Self {
+        let distinct = symbols.map_or(0, |symbols| symbols.function.len());
+        Self {
+            snapshot,
+            symbols,
+            known: vec![None; distinct],
+        }
+    }
+
     /// The distinct frames of a row, innermost first; empty where it has no names.
     fn of_row(&self, row: usize, module: u32) -> &'a [u32] {
         let Some(symbols) = self.symbols.filter(|_| module != SPECIAL_MODULE) else {
@@ -220,14 +252,15 @@ impl<'a> Names<'a> {
     }
 
     fn symbolized(&mut self, frames: &mut Frames, module: u32, distinct: u32) -> FrameId {
-        if let Some(&frame) = self.known.get(&(module, distinct)) {
-            return frame;
+        let at = distinct as usize;
+        match self.known.get(at) {
+            Some(&Some((known, frame))) if known == module => return frame,
+            _ => {}
         }
         let symbols = self
             .symbols
             .expect("only rows with symbols have distinct frames");
         let text = |at: usize| symbols.strings.get(at).map(String::as_str);
-        let at = distinct as usize;
         let name = symbols
             .function
             .get(at)
@@ -247,7 +280,9 @@ impl<'a> Names<'a> {
             line: symbols.line.get(at).copied().unwrap_or_default(),
             inlined: symbols.inlined.get(at).copied().unwrap_or_default(),
         });
-        self.known.insert((module, distinct), frame);
+        if let Some(known) = self.known.get_mut(at) {
+            *known = Some((module, frame));
+        }
         frame
     }
 }

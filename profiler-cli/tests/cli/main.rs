@@ -6,5 +6,6 @@ mod fixture;
 mod flamegraph;
 mod hostile;
 mod inspect;
+mod scale;
 mod symbolize;
 mod top;
