@@ -210,9 +210,9 @@ pub(crate) fn loaded_modules() -> Vec<LoadedModule> {
             eh_frame_hdr: None,
             notes: Vec::new(),
         };
-        // SAFETY: the dynamic linker vouches for the array of program headers.
         let headers = match info.dlpi_phnum {
             0 => &[][..],
+            // SAFETY: the dynamic linker vouches for the array of program headers.
             count => unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(count)) },
         };
         for header in headers {

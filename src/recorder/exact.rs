@@ -46,10 +46,8 @@ pub(crate) unsafe fn dealloc<A: GlobalAlloc>(
 ) {
     // SAFETY: a block of ours has a header. For any other, the words before it are read only:
     // they are the inner allocator's own bookkeeping or a neighbour's end.
-    match (
-        unsafe { header::read(block, recorder.key) },
-        header::with_header(layout),
-    ) {
+    let known = unsafe { header::read(block, recorder.key) };
+    match (known, header::with_header(layout)) {
         (Some(known), Some(outer)) => {
             recorder.count(known.site, known.birth, Change::Freed(layout.size() as u64));
             // SAFETY: the block was made by `alloc` or `realloc` with this very outer layout.

@@ -24,6 +24,7 @@ use crate::stack::bounds::StackBounds;
 use crate::stack::modules::Modules;
 use crate::stack::replay::{Captured, NO_NODE, Walker, special_frame};
 use crate::stack::rules::RuleCache;
+use crate::stack::step::Stepper;
 use crate::tables::age_map::AgeMap;
 use crate::tables::counters::{CounterCache, Counters, Delta, Shared};
 use crate::tables::site_tree::{NodeId, ROOT, SiteTree};
@@ -254,16 +255,18 @@ impl Recorder {
     #[inline(always)]
     fn walk(&self, local: &Local, here: Registers) -> NodeId {
         let walker = Walker {
-            modules: &self.modules,
-            rules: &self.rules,
+            stepper: Stepper {
+                modules: &self.modules,
+                rules: &self.rules,
+            },
             bounds: &self.bounds,
             tree: &self.tree,
             depth: self.settings.depth as usize,
         };
         let captured = self.exclusively(local, here.sp, || match self.threads.mine(local) {
-            // SAFETY: this thread owns the state, and `exclusively` keeps a signal handler on this
-            // thread from borrowing the memory a second time.
             Some(mut state) => {
+                // SAFETY: this thread owns the state, and `exclusively` keeps a signal handler on
+                // this thread from borrowing the memory a second time.
                 let memory = unsafe { &mut state.as_mut().memory };
                 Some(walker.capture(memory, here, OWN_FRAMES))
             }

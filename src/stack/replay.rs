@@ -12,13 +12,11 @@
 //! thread has left, or trust a step whose rule reads anything but the return address and one saved
 //! rbp; such steps are taken anew each time.
 
+use super::Registers;
 use super::bounds::StackBounds;
-use super::modules::{Modules, NoRule};
-use super::rules::{BasePointer, Frame, RuleCache};
-use super::{Registers, rules::Rule};
+use super::step::{Check, Ending, Outcome, Stack, Stepper};
 use crate::snapshot::{SpecialFrame, TruncatedCause};
 use crate::tables::site_tree::{NodeId, ROOT, SiteTree};
-use std::ops::Range;
 
 /// Steps that are remembered; deeper stacks remember their outermost ones.
 const STEPS: usize = 1024;
@@ -45,8 +43,7 @@ pub(crate) fn special_code(frame: u64) -> Option<u64> {
 
 /// Everything that a walk needs, shared by all threads.
 pub(crate) struct Walker<'a> {
-    pub(crate) modules: &'a Modules,
-    pub(crate) rules: &'a RuleCache,
+    pub(crate) stepper: Stepper<'a>,
     pub(crate) bounds: &'a StackBounds,
     pub(crate) tree: &'a SiteTree,
     /// Most frames of a stack that reach the tree; beyond, the middle is cut out.
@@ -65,29 +62,6 @@ struct Step {
     check: Check,
 }
 
-/// What the step read, beside the return address below the caller's stack pointer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(transparent)]
-struct Check(u32);
-
-impl Check {
-    /// The step is taken anew. Zero, so that fresh memory is valid.
-    const AGAIN: Self = Self(0);
-    /// Outermost: the rule alone says so.
-    const END: Self = Self(1);
-    /// Nothing more: rbp was not saved.
-    const RETURN_ADDRESS: Self = Self(2);
-    /// rbp was saved so many words above the stack pointer, plus this number.
-    const SAVED_BASE: u32 = 3;
-
-    fn saved(words: u64) -> Self {
-        match u32::try_from(words) {
-            Ok(words) if words < u32::MAX - Self::SAVED_BASE => Self(words + Self::SAVED_BASE),
-            _ => Self::AGAIN,
-        }
-    }
-}
-
 /// The last stack of one thread. Valid when all zero.
 #[repr(C)]
 pub(crate) struct Memory {
@@ -101,44 +75,12 @@ pub(crate) struct Memory {
     fresh: [Step; STEPS],
 }
 
-/// How a walk ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(transparent)]
-struct Ending(u32);
-
-impl Ending {
-    const COMPLETE: Self = Self(0);
-
-    fn truncated(cause: TruncatedCause) -> Self {
-        Self(1 + cause as u32)
-    }
-
-    fn cause(self) -> Option<TruncatedCause> {
-        use TruncatedCause::*;
-        let causes = [
-            UnknownModule,
-            NoUnwindInfo,
-            UnsupportedRule,
-            BadStack,
-            TooDeep,
-        ];
-        causes
-            .into_iter()
-            .find(|&cause| self == Self::truncated(cause))
-    }
-}
-
 /// A stack as a node of the tree, and whether it is all there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Captured {
     /// [`NO_NODE`] where the tree is full.
     pub(crate) node: NodeId,
     pub(crate) truncated: Option<TruncatedCause>,
-}
-
-enum Outcome {
-    Caller(Registers, Check),
-    Ended(Ending, Check),
 }
 
 impl Memory {
@@ -170,7 +112,7 @@ impl Walker<'_> {
         let stack = Stack::around(start.sp, self.bounds);
         let mut at = start;
         for _ in 0..skip {
-            match self.step(at, &stack) {
+            match self.stepper.step(at, &stack) {
                 Outcome::Caller(caller, _) => at = caller,
                 Outcome::Ended(..) => {
                     // Not even the caller is known.
@@ -216,7 +158,7 @@ impl Walker<'_> {
                 }
             }
             let outcome = if fresh < MOST_FRAMES {
-                self.step(at, stack)
+                self.stepper.step(at, stack)
             } else {
                 Outcome::Ended(Ending::truncated(TruncatedCause::TooDeep), Check::AGAIN)
             };
@@ -241,12 +183,12 @@ impl Walker<'_> {
         let mut index = candidates - 1;
         while index > 0 {
             let (step, caller) = (&memory.steps[index], &memory.steps[index - 1]);
-            let unchanged = if step.check.0 >= Check::RETURN_ADDRESS.0 {
+            let unchanged = if step.check.is_by_words() {
+                let is_saved = |offset| stack.word(step.sp + offset) == Some(caller.bp);
                 stack.word(caller.sp.wrapping_sub(8)) == Some(caller.pc + 1)
-                    && (step.check == Check::RETURN_ADDRESS
-                        || stack.word(step.saved_base_pointer()) == Some(caller.bp))
+                    && step.check.saved_base_offset().is_none_or(is_saved)
             } else {
-                matches!(self.step(step.registers(), stack),
+                matches!(self.stepper.step(step.registers(), stack),
                     Outcome::Caller(registers, _) if caller.is(registers))
             };
             if !unchanged {
@@ -256,80 +198,9 @@ impl Walker<'_> {
         }
         let outermost = &memory.steps[0];
         let unchanged = outermost.check == Check::END
-            || matches!(self.step(outermost.registers(), stack),
+            || matches!(self.stepper.step(outermost.registers(), stack),
                 Outcome::Ended(ending, _) if ending == memory.ending);
         (!unchanged).then_some(0)
-    }
-
-    /// One step outward, by the rule for the frame.
-    #[inline]
-    fn step(&self, at: Registers, stack: &Stack) -> Outcome {
-        let end = |cause| Outcome::Ended(Ending::truncated(cause), Check::AGAIN);
-        let rule = match self.rule(at.pc) {
-            Ok(rule) => rule,
-            Err(NoRule::UnknownModule) => return end(TruncatedCause::UnknownModule),
-            Err(NoRule::NoUnwindInfo) => return end(TruncatedCause::NoUnwindInfo),
-            Err(NoRule::Unsupported) => return end(TruncatedCause::UnsupportedRule),
-        };
-        let offset = |base: u64, by: i32| base.wrapping_add(i64::from(by) as u64);
-        let (cfa, is_plain) = match rule.frame() {
-            Frame::StackPointer(by) => (offset(at.sp, by), true),
-            Frame::BasePointer(by) => (offset(at.bp, by), true),
-            Frame::AtBasePointer(by) => match stack.word(offset(at.bp, by)) {
-                Some(cfa) => (cfa, false),
-                None => return end(TruncatedCause::BadStack),
-            },
-            Frame::Signal => return self.interrupted(at, stack),
-            Frame::End => return Outcome::Ended(Ending::COMPLETE, Check::END),
-        };
-        // A caller's frame lies above its callee's; anything else would walk in circles.
-        let return_address = match stack.word(cfa.wrapping_sub(8)) {
-            Some(word) if cfa > at.sp => word,
-            _ => return end(TruncatedCause::BadStack),
-        };
-        let (saved, bp) = match rule.base_pointer() {
-            BasePointer::Same => (None, Some(at.bp)),
-            BasePointer::AtCfa(by) => (Some(offset(cfa, by)), stack.word(offset(cfa, by))),
-            BasePointer::AtBasePointer(by) => (None, stack.word(offset(at.bp, by))),
-        };
-        let Some(bp) = bp else {
-            return end(TruncatedCause::BadStack);
-        };
-        if return_address == 0 {
-            // How clone leaves the outermost frame of a thread where it has no unwind rule for it.
-            return Outcome::Ended(Ending::COMPLETE, Check::AGAIN);
-        }
-        let check = match (is_plain, rule.base_pointer(), saved) {
-            (true, BasePointer::Same, _) => Check::RETURN_ADDRESS,
-            (true, _, Some(saved)) if saved >= at.sp => Check::saved((saved - at.sp) / 8),
-            _ => Check::AGAIN,
-        };
-        let pc = return_address.wrapping_sub(1);
-        Outcome::Caller(Registers { pc, sp: cfa, bp }, check)
-    }
-
-    #[inline]
-    fn rule(&self, pc: u64) -> Result<Rule, NoRule> {
-        if let Some(rule) = self.rules.get(pc) {
-            return Ok(rule);
-        }
-        let rule = self.modules.rule(pc)?;
-        self.rules.put(pc, rule);
-        Ok(rule)
-    }
-
-    /// The frame that a signal interrupted: its registers lie in the context above the handler's
-    /// frame (`struct ucontext` of the kernel's x86-64 ABI: a header of 40 bytes, then r8 to r15,
-    /// rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip).
-    #[cold]
-    fn interrupted(&self, at: Registers, stack: &Stack) -> Outcome {
-        let register = |index: u64| stack.word(at.sp + 40 + 8 * index);
-        match (register(16), register(15), register(10)) {
-            (Some(pc), Some(sp), Some(bp)) if sp > at.sp => {
-                Outcome::Caller(Registers { pc, sp, bp }, Check::AGAIN)
-            }
-            _ => Outcome::Ended(Ending::truncated(TruncatedCause::BadStack), Check::AGAIN),
-        }
     }
 
     /// Remembers the walk and finds its node: `joined` old steps and `fresh` new ones.
@@ -425,36 +296,6 @@ impl Step {
             sp: self.sp,
             bp: self.bp,
         }
-    }
-
-    #[inline]
-    fn saved_base_pointer(&self) -> u64 {
-        self.sp + u64::from(self.check.0 - Check::SAVED_BASE) * 8
-    }
-}
-
-/// The part of the thread's stack that a walk may read.
-struct Stack {
-    readable: Range<u64>,
-}
-
-impl Stack {
-    #[inline]
-    fn around(sp: u64, bounds: &StackBounds) -> Self {
-        // On an unknown stack the page of the innermost frame is there for sure, and no other.
-        let readable = bounds.of(sp).unwrap_or(sp..(sp | 0xfff) + 1);
-        Self { readable }
-    }
-
-    /// A word of the stack, where it is one.
-    #[inline(always)]
-    fn word(&self, address: u64) -> Option<u64> {
-        let is_readable = address >= self.readable.start
-            && address <= self.readable.end.wrapping_sub(8)
-            && address & 7 == 0;
-        // SAFETY: aligned and within this thread's stack, above the walk's own frames: mapped, and
-        // changed by nobody while this thread walks it.
-        is_readable.then(|| unsafe { (address as *const u64).read_volatile() })
     }
 }
 

@@ -1,6 +1,8 @@
 //! The walk against two oracles: the `backtrace` crate, and a walk that remembers nothing.
 
 use super::*;
+use crate::stack::modules::Modules;
+use crate::stack::rules::RuleCache;
 use std::hint::black_box;
 
 struct Fixture {
@@ -25,8 +27,10 @@ impl Fixture {
 
     fn walker(&self, depth: usize) -> Walker<'_> {
         Walker {
-            modules: &self.modules,
-            rules: &self.rules,
+            stepper: Stepper {
+                modules: &self.modules,
+                rules: &self.rules,
+            },
             bounds: &self.bounds,
             tree: &self.tree,
             depth,
