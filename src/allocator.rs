@@ -15,7 +15,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 /// const CONFIG: Config = Config::new();
 ///
 /// #[global_allocator]
-/// static ALLOCATOR: Allocator<System> = Allocator::new(System, &CONFIG);
+/// static ALLOCATOR: Allocator<System> = Allocator::new(System, CONFIG);
 ///
 /// fn main() {
 ///     let _profiler = heaplens::start(CONFIG).expect("heaplens starts");
@@ -30,11 +30,11 @@ pub struct Allocator<A = System> {
 impl<A> Allocator<A> {
     /// Wraps `inner`. Mode, sampling mean and depth of `config` are fixed here, since allocations
     /// happen before `main`; the environment overrides them.
-    pub const fn new(inner: A, config: &crate::Config) -> Self {
-        Self {
-            inner,
-            defaults: config.allocator_settings(),
-        }
+    pub const fn new(inner: A, config: crate::Config) -> Self {
+        let defaults = config.allocator_settings();
+        // A constant must not run destructors; there is nothing behind a constant to free.
+        std::mem::forget(config);
+        Self { inner, defaults }
     }
 }
 

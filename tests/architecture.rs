@@ -17,7 +17,10 @@ fn floors() -> BTreeMap<String, (u32, bool)> {
             return None;
         };
         let floor = floor.parse().ok()?;
-        Some((module.trim_matches('`').to_owned(), (floor, may_be_unsafe == "yes")))
+        Some((
+            module.trim_matches('`').to_owned(),
+            (floor, may_be_unsafe == "yes"),
+        ))
     });
     rows.collect()
 }
@@ -76,7 +79,11 @@ fn every_module_has_a_floor() {
     let floors = floors();
     assert!(floors.len() >= 8, "no table of floors in src/README.md");
     for (module, path) in modules() {
-        assert!(floors.contains_key(&module), "{} has no floor", path.display());
+        assert!(
+            floors.contains_key(&module),
+            "{} has no floor",
+            path.display()
+        );
     }
 }
 
@@ -100,7 +107,10 @@ fn no_arrow_runs_up() {
             }
         }
     }
-    assert!(arrows > 20, "only {arrows} uses found: the reader of this test is broken");
+    assert!(
+        arrows > 20,
+        "only {arrows} uses found: the reader of this test is broken"
+    );
 }
 
 #[test]
@@ -135,7 +145,9 @@ fn the_hook_knows_no_locks_no_cells_and_no_output() {
         "dladdr",
         "dlsym",
     ];
-    let hook = modules().into_iter().filter(|(module, _)| (1..=5).contains(&floors[module].0));
+    let hook = modules()
+        .into_iter()
+        .filter(|(module, _)| (1..=5).contains(&floors[module].0));
     let mut files = 0;
     for (_, path) in hook {
         files += 1;
@@ -153,16 +165,31 @@ fn the_hook_knows_no_locks_no_cells_and_no_output() {
 fn the_library_never_depends_on_inferno() {
     let tree = |arguments: &[&str]| {
         let output = std::process::Command::new(env!("CARGO"))
-            .args(["tree", "--offline", "--locked", "--edges", "normal,build", "--prefix", "none"])
+            .args([
+                "tree",
+                "--offline",
+                "--locked",
+                "--edges",
+                "normal,build",
+                "--prefix",
+                "none",
+            ])
             .args(arguments)
             .current_dir(root())
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap()
     };
     let library = tree(&["--package", "heaplens", "--all-features"]);
-    assert!(library.contains("serde_json"), "not a tree of dependencies: {library}");
+    assert!(
+        library.contains("serde_json"),
+        "not a tree of dependencies: {library}"
+    );
     assert!(!library.contains("inferno"), "{library}");
     assert!(tree(&["--package", "heaplens-cli"]).contains("inferno"));
 }

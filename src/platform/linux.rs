@@ -109,12 +109,6 @@ pub(crate) fn main_stack_limit() -> u64 {
     limit.rlim_cur.clamp(8 << 20, UNLIMITED)
 }
 
-/// Whether the caller is the thread that runs `main`. May be called in the hook.
-pub(crate) fn is_main_thread() -> bool {
-    // SAFETY: both calls have no preconditions.
-    unsafe { libc::syscall(libc::SYS_gettid) == libc::c_long::from(libc::getpid()) }
-}
-
 /// Bounds of the caller's stack as the threads library knows them. Not for the hook: it allocates.
 pub(crate) fn own_stack_bounds() -> Option<std::ops::Range<u64>> {
     // SAFETY: `attributes` is initialised by pthread_getattr_np before it is read and destroyed.

@@ -175,6 +175,14 @@ pub(crate) fn refresh_modules() {
     }
 }
 
+/// In a forked child nothing writes snapshots, so no more stacks are taken. Frees are still
+/// matched: the child has inherited blocks.
+pub(crate) fn stop_in_child() {
+    if let Some(recorder) = global() {
+        recorder.is_started.store(false, Relaxed);
+    }
+}
+
 /// Runs `work` with this thread's allocations counted as heaplens' own.
 pub(crate) fn as_own<R>(work: impl FnOnce() -> R) -> R {
     struct Restore(bool);

@@ -6,6 +6,21 @@
 //! Nothing here is unsafe, keeps state, or knows how a snapshot came about: the recorder fills the
 //! model, the command line draws it.
 
+mod codec;
+mod envelope;
+mod error;
+mod file_name;
 mod model;
+mod validate;
+mod weigh;
 
+pub use codec::{Limits, read, read_bytes, read_from, read_header, read_header_from, write};
+#[cfg(feature = "recorder")]
+pub(crate) use error::printable;
+pub use error::{Error, ErrorKind};
+pub use file_name::{FileName, RunName, executable_slug, reason_slug, rfc3339};
 pub use model::*;
+pub use validate::{Invalid, validate};
+
+#[cfg(test)]
+pub(crate) mod examples;

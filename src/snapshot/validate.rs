@@ -1,0 +1,431 @@
+//! What a snapshot must hold beyond its types, so that its readers need no checks of their own:
+//! columns of one length, a tree without cycles, indices in range, sums that fit.
+//!
+//! This does not judge whether the numbers make sense, only whether it is safe to work with them.
+
+use super::model::{Sites, Snapshot, Stacks, Symbols};
+use std::fmt;
+
+/// Sums of a column stay below this in magnitude, so that the difference of two fits an `i64`.
+const SUM_BOUND: i128 = 1 << 62;
+
+/// The first thing found wrong in a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    /// Which column, by its path in the file: `sites.stack`.
+    pub column: &'static str,
+    /// Which row of it, from 0, where one row is to blame.
+    pub row: Option<usize>,
+    /// What is wrong with it, and what would be right.
+    pub problem: String,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.row {
+            Some(row) => write!(f, "{}[{row}] {}", self.column, self.problem),
+            None => write!(f, "{} {}", self.column, self.problem),
+        }
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// Checks everything that readers of a snapshot rely on.
+///
+/// # Errors
+///
+/// The first violation, with its column and row.
+pub fn validate(snapshot: &Snapshot) -> Result<(), Invalid> {
+    let modules = snapshot.modules.len();
+    check_stacks(&snapshot.stacks, modules)?;
+    let frames = snapshot.stacks.parent.len();
+    check_sites(&snapshot.sites, frames)?;
+    if let Some(symbols) = &snapshot.symbols {
+        check_symbols(symbols, frames, modules)?;
+    }
+    check_totals(snapshot)
+}
+
+fn check_stacks(stacks: &Stacks, modules: usize) -> Result<(), Invalid> {
+    let rows = stacks.parent.len();
+    same_length("stacks.module", stacks.module.len(), "stacks.parent", rows)?;
+    same_length(
+        "stacks.address",
+        stacks.address.len(),
+        "stacks.parent",
+        rows,
+    )?;
+    for (row, &parent) in stacks.parent.iter().enumerate() {
+        // A parent before its child rules cycles out.
+        if parent < -1 || parent >= row as i64 {
+            let problem = format!("is {parent}, but a caller stands in a row before, or is -1");
+            return Err(at("stacks.parent", row, problem));
+        }
+    }
+    indices("stacks.module", &stacks.module, "modules", modules)
+}
+
+fn check_sites(sites: &Sites, frames: usize) -> Result<(), Invalid> {
+    let rows = sites.stack.len();
+    for (column, length) in [
+        ("sites.live_bytes", sites.live_bytes.len()),
+        ("sites.live_count", sites.live_count.len()),
+        ("sites.total_bytes", sites.total_bytes.len()),
+        ("sites.total_count", sites.total_count.len()),
+    ] {
+        same_length(column, length, "sites.stack", rows)?;
+    }
+    for (column, length) in [
+        ("sites.live_samples", sites.live_samples.len()),
+        ("sites.total_samples", sites.total_samples.len()),
+        ("sites.live_bytes_variance", sites.live_bytes_variance.len()),
+        (
+            "sites.total_bytes_variance",
+            sites.total_bytes_variance.len(),
+        ),
+    ] {
+        if length != 0 {
+            same_length(column, length, "sites.stack", rows)?;
+        }
+    }
+    indices("sites.stack", &sites.stack, "stacks", frames)?;
+
+    let bounds = &sites.ages.bounds_seconds;
+    if let Some(row) = bounds.windows(2).position(|pair| pair[0] >= pair[1]) {
+        let problem = "is not above the bound before it".to_owned();
+        return Err(at("sites.ages.bounds_seconds", row + 1, problem));
+    }
+    let classes = sites.ages.live_bytes.len();
+    if !(classes == bounds.len() + 1 || (classes == 0 && bounds.is_empty())) {
+        let problem = format!(
+            "has {classes} classes, but {} bounds make {}",
+            bounds.len(),
+            bounds.len() + 1
+        );
+        return Err(whole("sites.ages.live_bytes", problem));
+    }
+    for class in &sites.ages.live_bytes {
+        same_length("sites.ages.live_bytes", class.len(), "sites.stack", rows)?;
+        signed_sum("sites.ages.live_bytes", class)?;
+    }
+
+    signed_sum("sites.live_bytes", &sites.live_bytes)?;
+    signed_sum("sites.live_count", &sites.live_count)?;
+    unsigned_sum("sites.total_bytes", &sites.total_bytes)?;
+    unsigned_sum("sites.total_count", &sites.total_count)?;
+    unsigned_sum("sites.live_samples", &sites.live_samples)?;
+    unsigned_sum("sites.total_samples", &sites.total_samples)?;
+    variances("sites.live_bytes_variance", &sites.live_bytes_variance)?;
+    variances("sites.total_bytes_variance", &sites.total_bytes_variance)
+}
+
+fn check_symbols(symbols: &Symbols, frames: usize, modules: usize) -> Result<(), Invalid> {
+    let distinct = symbols.function.len();
+    for (column, length) in [
+        ("symbols.file", symbols.file.len()),
+        ("symbols.line", symbols.line.len()),
+        ("symbols.inlined", symbols.inlined.len()),
+    ] {
+        same_length(column, length, "symbols.function", distinct)?;
+    }
+    let strings = symbols.strings.len();
+    indices(
+        "symbols.function",
+        &symbols.function,
+        "symbols.strings",
+        strings,
+    )?;
+    for (row, &file) in symbols.file.iter().enumerate() {
+        if file < -1 || file >= strings as i64 {
+            let problem = format!("is {file}, but symbols.strings has {strings} rows");
+            return Err(at("symbols.file", row, problem));
+        }
+    }
+    indices(
+        "symbols.frame",
+        &symbols.frame,
+        "symbols.function",
+        distinct,
+    )?;
+
+    let first = &symbols.first_frame;
+    if first.len() != frames + 1 {
+        let problem = format!(
+            "has {} rows, but {frames} rows of stacks need {}",
+            first.len(),
+            frames + 1
+        );
+        return Err(whole("symbols.first_frame", problem));
+    }
+    if first[0] != 0 {
+        return Err(at(
+            "symbols.first_frame",
+            0,
+            format!("is {}, not 0", first[0]),
+        ));
+    }
+    if let Some(row) = first.windows(2).position(|pair| pair[0] > pair[1]) {
+        let problem = "is below the row before it".to_owned();
+        return Err(at("symbols.first_frame", row + 1, problem));
+    }
+    if first[frames] as usize != symbols.frame.len() {
+        let problem = format!(
+            "is {}, but symbols.frame has {} rows",
+            first[frames],
+            symbols.frame.len()
+        );
+        return Err(at("symbols.first_frame", frames, problem));
+    }
+    same_length("symbols.sources", symbols.sources.len(), "modules", modules)
+}
+
+fn check_totals(snapshot: &Snapshot) -> Result<(), Invalid> {
+    let totals = &snapshot.header.totals;
+    for (column, value) in [
+        ("header.totals.live_bytes", i128::from(totals.live_bytes)),
+        ("header.totals.live_count", i128::from(totals.live_count)),
+        ("header.totals.total_bytes", i128::from(totals.total_bytes)),
+        ("header.totals.total_count", i128::from(totals.total_count)),
+        (
+            "header.totals.peak_live_bytes",
+            i128::from(totals.peak_live_bytes),
+        ),
+    ] {
+        if value.abs() >= SUM_BOUND {
+            return Err(whole(column, "is 2^62 or more".to_owned()));
+        }
+    }
+    let variance = totals.live_bytes_variance;
+    variances("header.totals.live_bytes_variance", &[variance])
+}
+
+fn same_length(
+    column: &'static str,
+    length: usize,
+    other: &str,
+    expected: usize,
+) -> Result<(), Invalid> {
+    if length == expected {
+        return Ok(());
+    }
+    Err(whole(
+        column,
+        format!("has {length} rows, but {other} has {expected}"),
+    ))
+}
+
+fn indices(
+    column: &'static str,
+    values: &[u32],
+    target: &str,
+    length: usize,
+) -> Result<(), Invalid> {
+    match values.iter().position(|&index| index as usize >= length) {
+        None => Ok(()),
+        Some(row) => {
+            let problem = format!("is {}, but {target} has {length} rows", values[row]);
+            Err(at(column, row, problem))
+        }
+    }
+}
+
+/// Magnitudes are summed: then every sum of some of the rows fits too, such as a subtree's.
+fn signed_sum(column: &'static str, values: &[i64]) -> Result<(), Invalid> {
+    let magnitudes = values.iter().map(|value| i128::from(*value).abs());
+    sum(column, magnitudes)
+}
+
+fn unsigned_sum(column: &'static str, values: &[u64]) -> Result<(), Invalid> {
+    sum(column, values.iter().map(|value| i128::from(*value)))
+}
+
+fn sum(column: &'static str, magnitudes: impl Iterator<Item = i128>) -> Result<(), Invalid> {
+    let mut sum = 0;
+    for (row, magnitude) in magnitudes.enumerate() {
+        sum += magnitude;
+        if sum >= SUM_BOUND {
+            return Err(at(
+                column,
+                row,
+                "brings the column's sum to 2^62 or more".to_owned(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn variances(column: &'static str, values: &[f64]) -> Result<(), Invalid> {
+    let valid = |value: &f64| value.is_finite() && *value >= 0.0;
+    match values.iter().position(|value| !valid(value)) {
+        None => Ok(()),
+        Some(row) => {
+            let problem = format!(
+                "is {}, but a variance is a finite number from 0",
+                values[row]
+            );
+            Err(at(column, row, problem))
+        }
+    }
+}
+
+fn at(column: &'static str, row: usize, problem: String) -> Invalid {
+    Invalid {
+        column,
+        row: Some(row),
+        problem,
+    }
+}
+
+fn whole(column: &'static str, problem: String) -> Invalid {
+    Invalid {
+        column,
+        row: None,
+        problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::examples::small;
+    use crate::snapshot::{SymbolSource, Symbols};
+
+    /// What `validate` says of the example after `change`.
+    fn problem_after(change: impl FnOnce(&mut Snapshot)) -> String {
+        let mut snapshot = small();
+        validate(&snapshot).expect("the example is valid");
+        change(&mut snapshot);
+        validate(&snapshot)
+            .expect_err("the change is not")
+            .to_string()
+    }
+
+    #[test]
+    fn columns_have_one_length() {
+        assert_eq!(
+            problem_after(|s| s.stacks.module.push(0)),
+            "stacks.module has 4 rows, but stacks.parent has 3"
+        );
+        assert!(
+            problem_after(|s| {
+                s.stacks.address.pop();
+            })
+            .starts_with("stacks.address has 2")
+        );
+        assert!(
+            problem_after(|s| s.sites.live_bytes.clear()).starts_with("sites.live_bytes has 0")
+        );
+        assert!(
+            problem_after(|s| s.sites.live_count.push(1)).starts_with("sites.live_count has 3")
+        );
+        assert!(problem_after(|s| s.sites.total_bytes.push(1)).starts_with("sites.total_bytes"));
+        assert!(problem_after(|s| s.sites.total_count.push(1)).starts_with("sites.total_count"));
+        assert!(problem_after(|s| s.sites.live_samples.push(1)).starts_with("sites.live_samples"));
+        assert!(
+            problem_after(|s| s.sites.ages.live_bytes[3].push(1))
+                .starts_with("sites.ages.live_bytes has 3 rows")
+        );
+    }
+
+    #[test]
+    fn parents_stand_before_their_children() {
+        for parent in [1, 2, i64::MAX, -2, i64::MIN] {
+            let problem = problem_after(|s| s.stacks.parent[1] = parent);
+            let expected = format!("stacks.parent[1] is {parent}, but a caller");
+            assert!(problem.starts_with(&expected), "{problem}");
+        }
+    }
+
+    #[test]
+    fn indices_are_in_range() {
+        assert_eq!(
+            problem_after(|s| s.stacks.module[2] = 2),
+            "stacks.module[2] is 2, but modules has 2 rows"
+        );
+        assert_eq!(
+            problem_after(|s| s.sites.stack[1] = 3),
+            "sites.stack[1] is 3, but stacks has 3 rows"
+        );
+        assert_eq!(
+            problem_after(|s| s.modules.clear()),
+            "stacks.module[0] is 1, but modules has 0 rows"
+        );
+    }
+
+    #[test]
+    fn ages_have_a_class_more_than_bounds() {
+        assert_eq!(
+            problem_after(|s| {
+                s.sites.ages.live_bytes.pop();
+            }),
+            "sites.ages.live_bytes has 5 classes, but 5 bounds make 6"
+        );
+        assert_eq!(
+            problem_after(|s| s.sites.ages.bounds_seconds[2] = 300),
+            "sites.ages.bounds_seconds[2] is not above the bound before it"
+        );
+    }
+
+    #[test]
+    fn sums_do_not_overflow() {
+        assert_eq!(
+            problem_after(|s| s.sites.live_bytes = vec![1, i64::MIN]),
+            "sites.live_bytes[1] brings the column's sum to 2^62 or more"
+        );
+        assert!(problem_after(|s| s.sites.total_bytes = vec![u64::MAX, u64::MAX]).contains("[0]"));
+        assert!(problem_after(|s| s.sites.live_count = vec![1 << 61, -(1 << 61)]).contains("[1]"));
+        assert_eq!(
+            problem_after(|s| s.header.totals.total_count = u64::MAX),
+            "header.totals.total_count is 2^62 or more"
+        );
+    }
+
+    #[test]
+    fn variances_are_numbers_from_zero() {
+        for value in [-1.0, f64::NAN, f64::INFINITY] {
+            let problem = problem_after(|s| s.sites.live_bytes_variance = vec![0.0, value]);
+            let expected = format!("sites.live_bytes_variance[1] is {value}, but");
+            assert!(problem.starts_with(&expected), "{problem}");
+        }
+    }
+
+    fn with_symbols(change: impl FnOnce(&mut Symbols)) -> Result<(), Invalid> {
+        let mut symbols = Symbols {
+            strings: vec!["main".to_owned(), "src/main.rs".to_owned()],
+            function: vec![0],
+            file: vec![1],
+            line: vec![3],
+            inlined: vec![false],
+            first_frame: vec![0, 1, 1, 2],
+            frame: vec![0, 0],
+            sources: vec![SymbolSource::Missing, SymbolSource::DebugInfo],
+        };
+        change(&mut symbols);
+        validate(&Snapshot {
+            symbols: Some(symbols),
+            ..small()
+        })
+    }
+
+    #[test]
+    fn symbols_have_their_shape() {
+        assert_eq!(with_symbols(|_| ()), Ok(()));
+        let problem = |change: fn(&mut Symbols)| {
+            with_symbols(change)
+                .expect_err("the change is not valid")
+                .to_string()
+        };
+        assert!(problem(|s| s.function[0] = 2).starts_with("symbols.function[0] is 2"));
+        assert!(problem(|s| s.file[0] = -2).starts_with("symbols.file[0] is -2"));
+        assert!(problem(|s| s.file[0] = 2).starts_with("symbols.file[0] is 2"));
+        assert!(problem(|s| s.line.clear()).starts_with("symbols.line has 0 rows"));
+        assert!(problem(|s| s.inlined.clear()).starts_with("symbols.inlined has 0 rows"));
+        assert!(problem(|s| s.frame[1] = 1).starts_with("symbols.frame[1] is 1"));
+        assert!(problem(|s| s.first_frame.clear()).starts_with("symbols.first_frame has 0 rows"));
+        assert!(problem(|s| s.first_frame[0] = 1).starts_with("symbols.first_frame[0] is 1"));
+        assert!(problem(|s| s.first_frame[1] = 2).starts_with("symbols.first_frame[2] is below"));
+        assert!(problem(|s| s.first_frame[3] = 1).starts_with("symbols.first_frame[3] is 1"));
+        assert!(problem(|s| s.sources.clear()).starts_with("symbols.sources has 0 rows"));
+    }
+}
