@@ -413,7 +413,7 @@ mod tests {
             )
         );
         assert!(resolve(Config::new().sample_bytes(1), Environment::default()).is_err());
-        assert!(resolve(Config::new().depth(4), Environment::default()).is_err());
+        assert!(resolve(Config::new().depth(8), Environment::default()).is_err());
         // The environment has overridden static and config alike.
         let environment = Environment {
             mode: Some(Mode::Sampled),
@@ -421,7 +421,7 @@ mod tests {
             depth: Some(default.depth),
             ..Environment::default()
         };
-        let config = Config::new().mode(Mode::Exact).sample_bytes(1).depth(4);
+        let config = Config::new().mode(Mode::Exact).sample_bytes(1).depth(8);
         assert!(resolve(config, environment).is_ok());
     }
 }
