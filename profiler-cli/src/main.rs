@@ -1,1 +1,7 @@
-fn main() {}
+//! The command `heaplens`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    heaplens_cli::run(std::env::args_os())
+}

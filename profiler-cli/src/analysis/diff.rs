@@ -1,0 +1,383 @@
+//! Two profiles side by side: what grew, what is new, what shrank, what is gone.
+//!
+//! A path is compared with the path of the same *identity*: function by function, the demangled
+//! name without hashes, and the source file. So two builds compare:
+//!
+//! - Lines take no part, since they move whenever someone edits above them.
+//! - Of the file only what stands behind its last `src` folder counts (its name where there is no
+//!   such folder): checkouts, toolchains and versions of a dependency lie in different folders.
+//! - A function whose file is unknown on any side is compared by name alone.
+//! - `[elided 12]` is `[elided 13]`: recursion may go one call deeper.
+//!
+//! A path is new, gone, or has grown or shrunk by its *live bytes*. What did not change is no row.
+
+use std::borrow::Cow;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::profile::{
+    CallTree, FunctionId, NodeId, Origin, Profile, TreeBuilder, Values, half_width,
+};
+
+/// One of the two profiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The earlier one.
+    Before,
+    /// The later one.
+    After,
+}
+
+/// What became of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Nothing was live before.
+    New,
+    /// More bytes are live.
+    Grew,
+    /// Fewer bytes are live.
+    Shrank,
+    /// Nothing is live any more.
+    Gone,
+}
+
+/// One path on both sides.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Node in [`Diff::tree`].
+    pub node: NodeId,
+    /// The numbers before.
+    pub before: Values,
+    /// The numbers after.
+    pub after: Values,
+    /// The profile that `example` is in: the later one where the path is there.
+    pub side: Side,
+    /// The heaviest of the stacks that this path stands for: it has the lines.
+    pub example: NodeId,
+    example_bytes: i64,
+}
+
+impl Row {
+    /// Live bytes after minus before.
+    pub fn change(&self) -> i64 {
+        self.after.live_bytes.saturating_sub(self.before.live_bytes)
+    }
+
+    /// What became of the path; `None` if its live bytes are what they were.
+    pub fn state(&self) -> Option<State> {
+        match (self.before.live_bytes, self.after.live_bytes) {
+            (before, after) if before == after => None,
+            (0, _) => Some(State::New),
+            (_, 0) => Some(State::Gone),
+            (before, after) if after > before => Some(State::Grew),
+            _ => Some(State::Shrank),
+        }
+    }
+}
+
+/// The growth of all paths with one owner.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnerChange {
+    /// The profile that `node` is in.
+    pub side: Side,
+    /// The owner, at its most changed place.
+    pub node: NodeId,
+    /// The numbers before.
+    pub before: Values,
+    /// The numbers after.
+    pub after: Values,
+}
+
+impl OwnerChange {
+    /// Live bytes after minus before.
+    pub fn change(&self) -> i64 {
+        self.after.live_bytes.saturating_sub(self.before.live_bytes)
+    }
+}
+
+/// Two profiles, path by path.
+#[derive(Debug)]
+pub struct Diff<'a> {
+    before: &'a Profile,
+    after: &'a Profile,
+    tree: CallTree,
+    /// A function for each identity, to show it by.
+    shown: Vec<(Side, FunctionId)>,
+    identities: [Vec<u32>; 2],
+    rows: Vec<Row>,
+    same_runs: bool,
+}
+
+/// Compares two profiles.
+pub fn diff<'a>(before: &'a Profile, after: &'a Profile) -> Diff<'a> {
+    let (identities, shown) = identify(before, after);
+    let mut builder = TreeBuilder::default();
+    // The later profile first, so that its nodes and names come first.
+    let after_nodes = graft(&mut builder, after, &identities[Side::After as usize]);
+    let before_nodes = graft(&mut builder, before, &identities[Side::Before as usize]);
+    let tree = builder.finish();
+
+    let mut row_of = vec![u32::MAX; tree.len()];
+    let mut rows: Vec<Row> = Vec::with_capacity(after.sites().len().max(before.sites().len()));
+    for (side, profile, nodes) in [
+        (Side::After, after, &after_nodes),
+        (Side::Before, before, &before_nodes),
+    ] {
+        for site in profile.sites() {
+            let node = nodes[site.node as usize];
+            let slot = &mut row_of[node as usize];
+            if *slot == u32::MAX {
+                *slot = rows.len() as u32;
+                rows.push(Row {
+                    node,
+                    before: Values::default(),
+                    after: Values::default(),
+                    side,
+                    example: site.node,
+                    example_bytes: site.values.live_bytes,
+                });
+            }
+            let row = &mut rows[*slot as usize];
+            match side {
+                Side::Before => row.before.add(&site.values),
+                Side::After => row.after.add(&site.values),
+            }
+            if row.side == side && site.values.live_bytes > row.example_bytes {
+                row.example = site.node;
+                row.example_bytes = site.values.live_bytes;
+            }
+        }
+    }
+    rows.sort_unstable_by_key(|row| (std::cmp::Reverse(row.change()), row.node));
+    Diff {
+        before,
+        after,
+        tree,
+        shown,
+        identities,
+        rows,
+        same_runs: same_runs(before, after),
+    }
+}
+
+impl<'a> Diff<'a> {
+    /// The profile of a side.
+    pub fn profile(&self, side: Side) -> &'a Profile {
+        match side {
+            Side::Before => self.before,
+            Side::After => self.after,
+        }
+    }
+
+    /// All paths with a site on any side, the largest growth first, also those without change.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The rows that changed, with what became of them; the largest growth first.
+    pub fn changes(&self) -> impl DoubleEndedIterator<Item = (State, &Row)> + Clone {
+        self.rows.iter().filter_map(|row| Some((row.state()?, row)))
+    }
+
+    /// The union of both call trees. Its labels are identities: see [`function`](Self::function).
+    pub fn tree(&self) -> &CallTree {
+        &self.tree
+    }
+
+    /// A function that has this identity, and the profile that it is in.
+    pub fn function(&self, identity: u32) -> (&'a Profile, FunctionId) {
+        let (side, function) = self.shown[identity as usize];
+        (self.profile(side), function)
+    }
+
+    /// The identity of a function of one side.
+    pub fn identity(&self, side: Side, function: FunctionId) -> u32 {
+        self.identities[side as usize][function as usize]
+    }
+
+    /// Live bytes of all sites after minus before.
+    pub fn change(&self) -> i64 {
+        self.after
+            .totals()
+            .live_bytes
+            .saturating_sub(self.before.totals().live_bytes)
+    }
+
+    /// The sum of all growth: the width of the growth flamegraph.
+    pub fn grown_bytes(&self) -> i64 {
+        self.sum(|change| change > 0)
+    }
+
+    /// The sum of what shrank or is gone: zero or negative.
+    pub fn shrunk_bytes(&self) -> i64 {
+        self.sum(|change| change < 0)
+    }
+
+    fn sum(&self, of: impl Fn(i64) -> bool) -> i64 {
+        self.rows
+            .iter()
+            .map(Row::change)
+            .filter(|&c| of(c))
+            .fold(0, i64::saturating_add)
+    }
+
+    /// Owners by the net change of all their paths, the largest growth first.
+    pub fn owners(&self) -> Vec<OwnerChange> {
+        let mut groups: FxHashMap<u32, (OwnerChange, u64)> = FxHashMap::default();
+        for row in &self.rows {
+            let profile = self.profile(row.side);
+            let node = profile.owner(row.example);
+            let identity = self.identity(row.side, profile.frame(node).function);
+            let weight = row.change().unsigned_abs();
+            let (group, heaviest) = groups.entry(identity).or_insert_with(|| {
+                let (before, after) = (Values::default(), Values::default());
+                (
+                    OwnerChange {
+                        side: row.side,
+                        node,
+                        before,
+                        after,
+                    },
+                    weight,
+                )
+            });
+            group.before.add(&row.before);
+            group.after.add(&row.after);
+            if weight > *heaviest {
+                *heaviest = weight;
+                (group.side, group.node) = (row.side, node);
+            }
+        }
+        let mut owners: Vec<OwnerChange> = groups.into_values().map(|(group, _)| group).collect();
+        owners.sort_by(|a, b| {
+            let name = |owner: &OwnerChange| self.profile(owner.side).name(owner.node);
+            b.change()
+                .cmp(&a.change())
+                .then_with(|| name(a).cmp(name(b)))
+        });
+        owners
+    }
+
+    /// Whether any number is an estimate.
+    pub fn is_sampled(&self) -> bool {
+        self.before.is_sampled() || self.after.is_sampled()
+    }
+
+    /// Half width of the 95 % interval around a change of live bytes, an upper bound.
+    ///
+    /// Blocks that live on both sides of one run add nothing to the error of the difference. At
+    /// least `after − born` of the variance is theirs, where `born` is the growth of the variance
+    /// of all allocations; two different runs share none.
+    pub fn change_error(&self, before: &Values, after: &Values) -> f64 {
+        let (old, new) = (before.live_bytes_variance, after.live_bytes_variance);
+        let shared = if self.same_runs {
+            let born = (after.total_bytes_variance - before.total_bytes_variance).max(0.0);
+            (new - born).clamp(0.0, old.min(new).max(0.0))
+        } else {
+            0.0
+        };
+        half_width(old + new - 2.0 * shared)
+    }
+}
+
+/// Identities of all functions, and for each identity a function to show.
+fn identify(before: &Profile, after: &Profile) -> ([Vec<u32>; 2], Vec<(Side, FunctionId)>) {
+    let sides = [(Side::After, after), (Side::Before, before)];
+    let mut without_file: FxHashSet<&str> = FxHashSet::default();
+    for (_, profile) in sides {
+        let frames = profile.frames();
+        for function in 0..frames.function_count() as FunctionId {
+            if frames.file(function).is_none() {
+                without_file.insert(frames.name(function));
+            }
+        }
+    }
+    let mut known: FxHashMap<(Cow<'_, str>, Option<&str>), u32> = FxHashMap::default();
+    let mut shown = Vec::new();
+    let mut identities = [Vec::new(), Vec::new()];
+    for (side, profile) in sides {
+        let frames = profile.frames();
+        for function in 0..frames.function_count() as FunctionId {
+            let name = frames.name(function);
+            let file = frames
+                .file(function)
+                .filter(|_| !without_file.contains(name));
+            let key = match frames.origin(function) {
+                Origin::Special if name.starts_with("[elided ") => {
+                    (Cow::Borrowed("[elided]"), None)
+                }
+                _ => (Cow::Borrowed(name), file.map(portable_path)),
+            };
+            let identity = *known.entry(key).or_insert_with(|| {
+                shown.push((side, function));
+                (shown.len() - 1) as u32
+            });
+            identities[side as usize].push(identity);
+        }
+    }
+    (identities, shown)
+}
+
+/// The part of a source path that is the same in every checkout.
+fn portable_path(file: &str) -> &str {
+    if let Some(at) = file.rfind("/src/") {
+        return &file[at + 1..];
+    }
+    if file.starts_with("src/") {
+        return file;
+    }
+    file.rsplit('/').next().unwrap_or(file)
+}
+
+fn graft(builder: &mut TreeBuilder, profile: &Profile, identities: &[u32]) -> Vec<NodeId> {
+    let frames = profile.frames();
+    builder.graft(profile.tree(), &mut |frame| {
+        identities[frames.get(frame).function as usize]
+    })
+}
+
+/// Whether both sides are snapshots of the same runs of the same processes.
+fn same_runs(before: &Profile, after: &Profile) -> bool {
+    let runs = |profile: &Profile| {
+        let mut runs: Vec<_> = profile
+            .sources()
+            .iter()
+            .map(|source| {
+                let program = &source.header.program;
+                (program.host.clone(), program.pid, program.started_unix_ms)
+            })
+            .collect();
+        runs.sort_unstable();
+        runs
+    };
+    let runs_before = runs(before);
+    !runs_before.is_empty() && runs_before == runs(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_compare_across_folders() {
+        for (a, b) in [
+            ("/ci/1/shop/src/cart.rs", "/home/x/shop/src/cart.rs"),
+            (
+                "/rustc/aaaa/library/alloc/src/vec/mod.rs",
+                "/rustc/bb/library/alloc/src/vec/mod.rs",
+            ),
+            (
+                "/r/registry/src/i-1/serde-1.0.1/src/de.rs",
+                "/r/registry/src/i-1/serde-1.0.2/src/de.rs",
+            ),
+            ("src/cart.rs", "/w/src/cart.rs"),
+            ("/w/examples/shop.rs", "/v/examples/shop.rs"),
+        ] {
+            assert_eq!(portable_path(a), portable_path(b));
+        }
+        assert_ne!(
+            portable_path("/w/src/cart.rs"),
+            portable_path("/w/src/wish.rs")
+        );
+    }
+}

@@ -1,0 +1,31 @@
+//! `heaplens inspect`
+
+use heaplens::snapshot::{self, Limits};
+
+use crate::analysis::inspect::inspect;
+use crate::args::{Format, InspectArgs};
+use crate::error::Error;
+use crate::input::{Step, expand};
+use crate::output;
+use crate::progress::Progress;
+use crate::render::{inspect_json, inspect_text};
+
+pub(super) fn run(args: &InspectArgs) -> Result<(), Error> {
+    let files = expand(&args.snapshots)?;
+    let progress = Progress::new();
+    let mut inspections = Vec::with_capacity(files.len());
+    for (at, file) in files.iter().enumerate() {
+        progress.show(Step::Reading {
+            file,
+            number: at + 1,
+            of: files.len(),
+        });
+        let snapshot = snapshot::read(file, &Limits::default())?;
+        inspections.push(inspect(&file.to_string_lossy(), &snapshot));
+    }
+    drop(progress);
+    output::write(args.output.as_deref(), |out| match args.format {
+        Format::Text => inspect_text::write(&inspections, out),
+        Format::Json => inspect_json::write(&inspections, out),
+    })
+}

@@ -1,0 +1,47 @@
+//! `heaplens top`
+
+use crate::analysis::diff::diff;
+use crate::analysis::top::{Sort, top, top_since};
+use crate::args::{Format, TopArgs, limit};
+use crate::error::Error;
+use crate::input::Loaded;
+use crate::output;
+use crate::profile::Profile;
+use crate::render::{top_json, top_text};
+
+const TEXT_ROWS: usize = 20;
+
+pub(super) fn run(args: &TopArgs) -> Result<(), Error> {
+    let options = args.names.options();
+    if let Some(base) = &args.base {
+        let sets = [std::slice::from_ref(base), &args.snapshots];
+        let [base, Loaded { profile, .. }] = super::load(sets, &options)?;
+        return write(args, &profile, Some(&base.profile));
+    }
+    if args.sort == Sort::Growth {
+        let what = "--sort growth needs --base SNAP, the snapshot that growth counts from";
+        return Err(Error::Usage(what.to_owned()));
+    }
+    let [Loaded { profile, .. }] = super::load([&args.snapshots], &options)?;
+    write(args, &profile, None)
+}
+
+fn write(args: &TopArgs, profile: &Profile, base: Option<&Profile>) -> Result<(), Error> {
+    let TopArgs { by, sort, .. } = *args;
+    let diff = base.map(|base| diff(base, profile));
+    let rows = match &diff {
+        Some(diff) => top_since(diff, by, sort),
+        None => top(profile, by, sort),
+    };
+    output::write(args.output.as_deref(), |out| match args.format {
+        Format::Text => top_text::write(profile, &rows, by, sort, limit(args.rows, TEXT_ROWS), out),
+        Format::Json => top_json::write(
+            profile,
+            base,
+            &rows,
+            (by, sort),
+            limit(args.rows, usize::MAX),
+            out,
+        ),
+    })
+}

@@ -1,0 +1,162 @@
+//! From files to a profile: expand patterns, read, symbolize, add up.
+//!
+//! ```no_run
+//! use heaplens_cli::input::{Options, load, quiet};
+//!
+//! let loaded = load(["snapshots/heaplens.shop.*.json.gz"], &Options::default(), &mut quiet)?;
+//! for note in &loaded.notes {
+//!     eprintln!("heaplens: {note}");
+//! }
+//! println!("{} bytes are live", loaded.profile.totals().live_bytes);
+//! # Ok::<(), heaplens_cli::Error>(())
+//! ```
+
+mod select;
+
+use std::path::{Path, PathBuf};
+
+use heaplens::snapshot::{self, Header, Limits, Snapshot};
+
+use crate::error::Error;
+use crate::profile::{Profile, ProfileBuilder};
+use crate::render::escape::printable;
+use crate::symbols::{self, symbolize};
+
+pub use select::expand;
+
+/// How to read and name snapshots.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Folders with unstripped programs or debug files.
+    pub debug_dirs: Vec<PathBuf>,
+    /// Crates that count as the user's own, beside the program's main crate.
+    pub owner_crates: Vec<String>,
+    /// What reading a file may cost.
+    pub limits: Limits,
+}
+
+/// A profile, and what the user should know about it.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// All snapshots, added up.
+    pub profile: Profile,
+    /// Remarks, each of them one line that is safe to print.
+    pub notes: Vec<String>,
+}
+
+/// What [`load`] is busy with.
+#[derive(Debug, Clone, Copy)]
+pub enum Step<'a> {
+    /// Reads a file.
+    Reading {
+        /// The file.
+        file: &'a Path,
+        /// Its number, from 1.
+        number: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// Resolves addresses.
+    Symbolizing {
+        /// Addresses done.
+        done: u64,
+        /// Addresses in all.
+        total: u64,
+    },
+}
+
+/// Progress that nobody looks at.
+pub fn quiet(_: Step<'_>) {}
+
+/// Loads the snapshots that `patterns` name, each a file or a glob, and adds them up as those of
+/// the processes of a fleet.
+///
+/// A snapshot that carries names is not symbolized again, unless `options` name folders to look in.
+///
+/// # Errors
+///
+/// A pattern that matches no file, and the first file that cannot be read.
+pub fn load<P: AsRef<Path>>(
+    patterns: impl IntoIterator<Item = P>,
+    options: &Options,
+    progress: &mut dyn FnMut(Step<'_>),
+) -> Result<Loaded, Error> {
+    let files = expand(patterns)?;
+    let mut builder = ProfileBuilder::new(&options.owner_crates);
+    let mut notes = Vec::new();
+    for (at, file) in files.iter().enumerate() {
+        progress(Step::Reading {
+            file,
+            number: at + 1,
+            of: files.len(),
+        });
+        let snapshot = snapshot::read(file, &options.limits)?;
+        let shown = file.to_string_lossy();
+        if snapshot.symbols.is_some() && options.debug_dirs.is_empty() {
+            builder.add(&shown, &snapshot, snapshot.symbols.as_ref());
+            continue;
+        }
+        let outcome = name(&snapshot, options, progress);
+        for note in outcome
+            .notes
+            .iter()
+            .filter(|note| !note.is_about_system_library())
+        {
+            push_new(&mut notes, note.to_string());
+        }
+        builder.add(&shown, &snapshot, Some(&outcome.symbols));
+    }
+    let profile = builder.finish();
+    notes.extend(counted_twice(&profile));
+    Ok(Loaded { profile, notes })
+}
+
+/// Resolves the addresses of a snapshot.
+pub fn name(
+    snapshot: &Snapshot,
+    options: &Options,
+    progress: &mut dyn FnMut(Step<'_>),
+) -> symbols::Outcome {
+    let options = symbols::Options {
+        debug_dirs: options.debug_dirs.clone(),
+    };
+    symbolize(snapshot, &options, &mut |done, total| {
+        progress(Step::Symbolizing { done, total })
+    })
+}
+
+/// Adds a note unless it is there: a fleet has the same to say in each file.
+pub fn push_new(notes: &mut Vec<String>, note: String) {
+    if !notes.contains(&note) {
+        notes.push(note);
+    }
+}
+
+/// Tells of two snapshots of one run, whose live memory would be counted twice.
+fn counted_twice(profile: &Profile) -> Option<String> {
+    let sources = profile.sources();
+    let run = |header: &Header| {
+        let program = &header.program;
+        (
+            program.host.clone(),
+            program.pid,
+            program.started_unix_ms,
+            program.executable.clone(),
+        )
+    };
+    let mut runs: Vec<_> = sources
+        .iter()
+        .map(|source| (run(&source.header), source))
+        .collect();
+    runs.sort_by(|a, b| a.0.cmp(&b.0));
+    let (first, second) = runs
+        .windows(2)
+        .find(|pair| pair[0].0 == pair[1].0)
+        .map(|pair| (pair[0].1, pair[1].1))?;
+    Some(format!(
+        "{} and {} are snapshots of the same run: what is live in both is counted twice; pass one \
+         snapshot of each process",
+        printable(&first.file),
+        printable(&second.file),
+    ))
+}

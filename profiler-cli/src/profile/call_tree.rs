@@ -1,0 +1,133 @@
+//! A tree of calls as two columns: who called, and what a node stands for.
+//!
+//! Callers stand before what they call, so one pass forward carries something from the outermost
+//! frame inwards (owners) and one pass backward sums inwards out (inclusive sizes). Nothing here
+//! recurses: the depth of a stack is bounded by memory only.
+
+use rustc_hash::FxHashMap;
+
+/// Row of a node in its [`CallTree`].
+pub type NodeId = u32;
+
+const NO_CALLER: u32 = u32::MAX;
+
+/// A tree of calls. What a label means is the business of the tree's owner: a frame in a
+/// [`Profile`](super::Profile), a function in a flamegraph, an identity in a diff.
+#[derive(Debug, Clone, Default)]
+pub struct CallTree {
+    caller: Vec<u32>,
+    label: Vec<u32>,
+}
+
+impl CallTree {
+    /// Number of nodes.
+    pub fn len(&self) -> usize {
+        self.caller.len()
+    }
+
+    /// Whether there is no node.
+    pub fn is_empty(&self) -> bool {
+        self.caller.is_empty()
+    }
+
+    /// The node that called this one; `None` for the outermost frame of a stack.
+    pub fn caller(&self, node: NodeId) -> Option<NodeId> {
+        let caller = self.caller[node as usize];
+        (caller != NO_CALLER).then_some(caller)
+    }
+
+    /// What the node stands for.
+    pub fn label(&self, node: NodeId) -> u32 {
+        self.label[node as usize]
+    }
+
+    /// All nodes, callers before what they call.
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
+        0..self.caller.len() as u32
+    }
+
+    /// The stack of a node, innermost frame first.
+    pub fn stack(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        std::iter::successors(Some(node), |&node| self.caller(node))
+    }
+
+    /// The same calls with coarser labels. The second value maps the nodes of this tree to those
+    /// of the result.
+    pub fn relabel(&self, mut label: impl FnMut(u32) -> u32) -> (Self, Vec<NodeId>) {
+        let mut builder = TreeBuilder::default();
+        let map = builder.graft(self, &mut label);
+        (builder.finish(), map)
+    }
+}
+
+/// Builds a [`CallTree`] in which equal stacks are one node.
+#[derive(Debug, Default)]
+pub struct TreeBuilder {
+    tree: CallTree,
+    index: FxHashMap<(u32, u32), NodeId>,
+}
+
+impl TreeBuilder {
+    /// The node for a call of `label` from `caller`, which is added if it is new.
+    pub fn child(&mut self, caller: Option<NodeId>, label: u32) -> NodeId {
+        let caller = caller.unwrap_or(NO_CALLER);
+        *self.index.entry((caller, label)).or_insert_with(|| {
+            let node = self.tree.caller.len() as u32;
+            assert!(node < NO_CALLER, "fewer than 2^32 stacks fit memory");
+            self.tree.caller.push(caller);
+            self.tree.label.push(label);
+            node
+        })
+    }
+
+    /// Adds a whole tree under other labels; maps its nodes to the nodes here.
+    pub fn graft(&mut self, tree: &CallTree, label: &mut impl FnMut(u32) -> u32) -> Vec<NodeId> {
+        let mut map: Vec<NodeId> = Vec::with_capacity(tree.len());
+        for node in tree.nodes() {
+            let caller = tree.caller(node).map(|caller| map[caller as usize]);
+            map.push(self.child(caller, label(tree.label(node))));
+        }
+        map
+    }
+
+    /// The tree so far.
+    pub fn tree(&self) -> &CallTree {
+        &self.tree
+    }
+
+    /// The finished tree.
+    pub fn finish(self) -> CallTree {
+        self.tree
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_stacks_are_one_node() {
+        let mut builder = TreeBuilder::default();
+        let main = builder.child(None, 7);
+        let a = builder.child(Some(main), 8);
+        assert_eq!(builder.child(Some(main), 8), a);
+        assert_ne!(builder.child(None, 8), a);
+        let tree = builder.finish();
+        assert_eq!(
+            tree.stack(a).map(|n| tree.label(n)).collect::<Vec<_>>(),
+            [8, 7]
+        );
+    }
+
+    #[test]
+    fn relabelling_merges_siblings() {
+        let mut builder = TreeBuilder::default();
+        let main = builder.child(None, 0);
+        let a = builder.child(Some(main), 10);
+        let b = builder.child(Some(main), 11);
+        let tree = builder.finish();
+        let (coarse, map) = tree.relabel(|label| label / 10);
+        assert_eq!(coarse.len(), 2);
+        assert_eq!(map[a as usize], map[b as usize]);
+    }
+}

@@ -1,0 +1,122 @@
+//! The model that every analysis and every output shares: a call tree, numbers at its nodes, and
+//! who owns them.
+//!
+//! A [`Profile`] comes from one snapshot or from several that are added up, as the pods of a fleet
+//! are. It keeps names as numbers, so a million sites fit in little memory. It knows nothing of
+//! files, options or output.
+//!
+//! Two things differ from what a snapshot holds. The allocator's own frames at the inner end of a
+//! stack (`__rust_alloc`, `alloc::alloc::…`, heaplens) are left out, so a stack begins at the
+//! function that allocates. And sites whose stacks are equal from there on are one.
+
+mod call_tree;
+mod frames;
+mod merge;
+pub mod owner;
+pub mod symbol_name;
+mod text;
+mod values;
+
+use heaplens::snapshot::{Header, RecorderMode};
+
+pub use call_tree::{CallTree, NodeId, TreeBuilder};
+pub use frames::{Frame, FrameId, Frames, Function, FunctionId};
+pub use merge::ProfileBuilder;
+pub use owner::Origin;
+pub use text::{TextId, Texts};
+pub use values::{Values, half_width};
+
+/// One site: a stack and its numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Site {
+    /// Node of the function that allocates.
+    pub node: NodeId,
+    /// The numbers.
+    pub values: Values,
+}
+
+/// One snapshot that went into a profile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// The file's name, as the user gave it.
+    pub file: String,
+    /// Everything in the snapshot but its columns.
+    pub header: Header,
+}
+
+/// Snapshots, added up and named.
+#[derive(Debug, Clone, Default)]
+pub struct Profile {
+    frames: Frames,
+    tree: CallTree,
+    owners: Vec<NodeId>,
+    sites: Vec<Site>,
+    totals: Values,
+    sources: Vec<Source>,
+}
+
+impl Profile {
+    /// The functions and frames that the tree's labels point to.
+    pub fn frames(&self) -> &Frames {
+        &self.frames
+    }
+
+    /// The call tree; its labels are [`FrameId`]s.
+    pub fn tree(&self) -> &CallTree {
+        &self.tree
+    }
+
+    /// The sites, one for each stack.
+    pub fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+
+    /// The sum over all sites.
+    pub fn totals(&self) -> &Values {
+        &self.totals
+    }
+
+    /// The snapshots that were added up, in the order in which they were given.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// The node on the stack of `node` that is to blame: see [`owner`].
+    pub fn owner(&self, node: NodeId) -> NodeId {
+        self.owners[node as usize]
+    }
+
+    /// The frame at a node.
+    pub fn frame(&self, node: NodeId) -> Frame {
+        self.frames.get(self.tree.label(node))
+    }
+
+    /// The function's name at a node.
+    pub fn name(&self, node: NodeId) -> &str {
+        self.frames.name(self.frame(node).function)
+    }
+
+    /// Crate of the function at a node; none for C and for what is no code.
+    pub fn crate_name(&self, node: NodeId) -> Option<&str> {
+        let function = self.frame(node).function;
+        match self.frames.origin(function) {
+            Origin::Special => None,
+            _ => symbol_name::Crates::of(self.frames.name(function)).map(|crates| crates.main),
+        }
+    }
+
+    /// Whether the source files of the user's own code are known, and with them lines and inlined
+    /// calls.
+    pub fn has_lines(&self) -> bool {
+        (0..self.frames.function_count() as FunctionId).any(|function| {
+            self.frames.origin(function) == Origin::Own && self.frames.file(function).is_some()
+        })
+    }
+
+    /// Whether any number is an estimate from a sample.
+    pub fn is_sampled(&self) -> bool {
+        self.sources
+            .iter()
+            .any(|source| source.header.recorder.mode == RecorderMode::Sampled)
+    }
+}

@@ -1,0 +1,286 @@
+//! Whose code is it? Blame goes to the first frame in the user's own code, never to `RawVec`.
+//!
+//! Each function has an [`Origin`], decided in this order:
+//!
+//! 1. Special frames (`[elided 12]`) are [`Origin::Special`].
+//! 2. Functions of std, core, alloc and what they are built from, of heaplens itself, and what
+//!    starts a thread or a program (`_start`, `main` of C) are [`Origin::Runtime`]. Both the name
+//!    and the file (`/rustc/…/library/…`) tell.
+//! 3. Functions of a crate in `--owner-crates` are [`Origin::Own`].
+//! 4. Functions whose source lies in a registry, a git checkout of cargo or a `vendor` folder are
+//!    [`Origin::Library`], and so are functions without a crate: C and C++.
+//! 5. Functions of the program's main crate are [`Origin::Own`]. That is the crate of the `main`
+//!    that Rust's runtime calls, and the crate that the executable is named after.
+//! 6. Functions whose source file is known and none of the above are [`Origin::Own`]: a crate of
+//!    the same workspace.
+//! 7. What is left has a crate and no known file, as in a release build without line tables:
+//!    [`Origin::Unplaced`]. It may be a crate of the workspace or a library.
+//!
+//! The owner of a stack is the innermost frame of the best origin on it: own, else unplaced, else
+//! library, else runtime. So a crate that may be a library is blamed only where nothing on the
+//! stack is surely the user's.
+
+use rustc_hash::FxHashSet;
+
+use super::symbol_name::{Crates, is_standard};
+
+/// Where a function comes from; a smaller one is a better owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// The user's own code.
+    Own,
+    /// A crate that is not the main one, from an unknown place.
+    Unplaced,
+    /// A dependency, or C.
+    Library,
+    /// The standard library, the start of a program or a thread, heaplens.
+    Runtime,
+    /// Not code.
+    Special,
+}
+
+/// Decides the [`Origin`] of functions.
+#[derive(Debug, Clone, Default)]
+pub struct OwnerRules {
+    named: FxHashSet<String>,
+    main: FxHashSet<String>,
+}
+
+impl OwnerRules {
+    /// Rules under which the crates in `owner_crates` are the user's own. Dashes and underscores
+    /// are the same, as for cargo.
+    pub fn new(owner_crates: &[String]) -> Self {
+        let named = owner_crates
+            .iter()
+            .map(|name| name.trim().replace('-', "_"))
+            .collect();
+        Self {
+            named,
+            main: FxHashSet::default(),
+        }
+    }
+
+    /// Makes a crate a main crate of the program.
+    pub fn add_main_crate(&mut self, name: &str) {
+        if !is_standard(name) {
+            self.main.insert(name.to_owned());
+        }
+    }
+
+    /// Makes the crate that an executable is named after a main crate of the program.
+    pub fn add_executable(&mut self, path: &str) {
+        let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+        let name = name.strip_suffix(" (deleted)").unwrap_or(name);
+        let name = name.strip_suffix(".exe").unwrap_or(name);
+        // cargo names test binaries `shop-0123456789abcdef`.
+        let name = match name.rsplit_once('-') {
+            Some((front, hash))
+                if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) =>
+            {
+                front
+            }
+            _ => name,
+        };
+        self.add_main_crate(&name.replace('-', "_"));
+    }
+
+    /// Where a function comes from. Special frames are not functions and are not asked about.
+    pub fn origin(&self, function: &str, file: Option<&str>) -> Origin {
+        let Some(crates) = Crates::of(function) else {
+            return if is_program_start(function) {
+                Origin::Runtime
+            } else {
+                Origin::Library
+            };
+        };
+        let any = |set: &FxHashSet<String>| {
+            set.contains(crates.main) || crates.of_trait.is_some_and(|name| set.contains(name))
+        };
+        if is_standard(crates.main) || crates.main == "heaplens" {
+            return Origin::Runtime;
+        }
+        let place = file.map(Place::of);
+        if place == Some(Place::StandardLibrary) {
+            return Origin::Runtime;
+        }
+        if any(&self.named) {
+            return Origin::Own;
+        }
+        match place {
+            Some(Place::Dependency) => Origin::Library,
+            _ if any(&self.main) => Origin::Own,
+            Some(_) => Origin::Own,
+            None => Origin::Unplaced,
+        }
+    }
+}
+
+/// Whose folder a source file lies in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    StandardLibrary,
+    Dependency,
+    Elsewhere,
+}
+
+impl Place {
+    fn of(file: &str) -> Self {
+        let standard = file.starts_with("/rustc/")
+            || file.contains("/lib/rustlib/src/rust/library/")
+            || file.starts_with("library/std/")
+            || file.starts_with("library/core/")
+            || file.starts_with("library/alloc/");
+        if standard {
+            Self::StandardLibrary
+        } else if file.contains("/registry/src/")
+            || file.contains("/git/checkouts/")
+            || file.contains("/vendor/")
+            || file.starts_with("vendor/")
+            || starts_with_crate_version(file)
+        {
+            Self::Dependency
+        } else {
+            Self::Elsewhere
+        }
+    }
+}
+
+/// `serde-1.0.219/src/de.rs`: how cargo writes dependencies when it trims paths.
+fn starts_with_crate_version(file: &str) -> bool {
+    let Some((folder, _)) = file.split_once('/') else {
+        return false;
+    };
+    folder.match_indices('-').any(|(at, _)| {
+        let version = &folder[at + 1..];
+        version.starts_with(|c: char| c.is_ascii_digit()) && version.matches('.').count() >= 2
+    })
+}
+
+/// Functions below everything else on a stack, which say nothing about who allocates.
+fn is_program_start(function: &str) -> bool {
+    matches!(
+        function,
+        "main" | "_start" | "start_thread" | "clone" | "clone3" | "__clone" | "__clone3"
+    ) || function.starts_with("__libc_start")
+        || function.starts_with("__GI___clone")
+}
+
+/// Whether a function is only the way into the allocator: of no interest at the inner end of a
+/// stack.
+pub fn is_allocator_entry(function: &str) -> bool {
+    const SYMBOLS: [&str; 3] = ["__rust_", "__rg_", "__rdl_"];
+    let last = function.rsplit("::").next().unwrap_or(function);
+    function.starts_with("alloc::alloc::")
+        || function.starts_with("<alloc::alloc::")
+        || function.starts_with("__rustc::")
+        || function.contains(" as core::alloc::global::GlobalAlloc>::")
+        || function.starts_with("core::alloc::global::GlobalAlloc::")
+        || (last.contains("alloc") && SYMBOLS.iter().any(|symbol| last.starts_with(symbol)))
+        || Crates::of(function).is_some_and(|crates| crates.main == "heaplens")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules() -> OwnerRules {
+        let mut rules = OwnerRules::new(&["lay-out".to_owned()]);
+        rules.add_main_crate("shop");
+        rules
+    }
+
+    #[test]
+    fn origins() {
+        let registry = Some("/home/x/.cargo/registry/src/index.crates.io-1/serde-1.0.2/src/de.rs");
+        let std_file = Some("/rustc/59807616e1fa/library/alloc/src/vec/mod.rs");
+        let checkout = Some("/build/shop/crates/cart/src/lib.rs");
+        for (function, file, origin) in [
+            ("shop::cart::add", None, Origin::Own),
+            ("shop::cart::add", checkout, Origin::Own),
+            ("cart::add", checkout, Origin::Own),
+            ("cart::add", None, Origin::Unplaced),
+            ("lay_out::place", None, Origin::Own),
+            ("lay_out::place", registry, Origin::Own),
+            ("serde::de::from", registry, Origin::Library),
+            (
+                "serde::de::from",
+                Some("serde-1.0.2/src/de.rs"),
+                Origin::Library,
+            ),
+            (
+                "serde::de::from",
+                Some("/w/vendor/serde/src/de.rs"),
+                Origin::Library,
+            ),
+            (
+                "<shop::Cart as core::iter::Iterator>::collect",
+                std_file,
+                Origin::Runtime,
+            ),
+            ("<json::Value as shop::Ext>::shout", None, Origin::Own),
+            ("alloc::vec::Vec<shop::Cart>::push", None, Origin::Runtime),
+            ("heaplens::recorder::on_alloc", checkout, Origin::Runtime),
+            (
+                "sqlite3_malloc",
+                Some("/build/shop/sqlite3.c"),
+                Origin::Library,
+            ),
+            ("main", None, Origin::Runtime),
+            (
+                "__libc_start_main_impl",
+                Some("../csu/libc-start.c"),
+                Origin::Runtime,
+            ),
+        ] {
+            assert_eq!(
+                rules().origin(function, file),
+                origin,
+                "{function} {file:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn executable_names_its_crate() {
+        for path in [
+            "/srv/my-app",
+            "my-app",
+            "/t/my_app-0123456789abcdef",
+            "/srv/my-app (deleted)",
+        ] {
+            let mut rules = OwnerRules::default();
+            rules.add_executable(path);
+            assert_eq!(rules.origin("my_app::run", None), Origin::Own, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_program_named_like_the_standard_library_owns_nothing_of_it() {
+        let mut rules = OwnerRules::default();
+        rules.add_executable("/srv/core");
+        assert_eq!(rules.origin("core::fmt::write", None), Origin::Runtime);
+    }
+
+    #[test]
+    fn allocator_entries() {
+        for function in [
+            "__rust_alloc",
+            "__rustc::__rust_realloc",
+            "shop::main::_::__rust_alloc_zeroed",
+            "alloc::alloc::exchange_malloc",
+            "<alloc::alloc::Global as core::alloc::Allocator>::allocate",
+            "<heaplens::Allocator<A> as core::alloc::global::GlobalAlloc>::alloc",
+            "heaplens::recorder::on_alloc",
+        ] {
+            assert!(is_allocator_entry(function), "{function}");
+        }
+        for function in [
+            "alloc::vec::Vec<T>::push",
+            "shop::alloc",
+            "malloc",
+            "__rust_try",
+        ] {
+            assert!(!is_allocator_entry(function), "{function}");
+        }
+    }
+}

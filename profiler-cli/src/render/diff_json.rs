@@ -1,0 +1,112 @@
+//! `heaplens diff` for programs: `heaplens-diff-1` of `docs/json-output.md`.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::json::{self, Change, JsonFrame, JsonSource, JsonStack, Lazily, Numbers};
+use crate::analysis::diff::{self, Diff, Side, State};
+use crate::profile::Values;
+
+#[derive(Serialize)]
+struct Document<'a, O: Serialize, R: Serialize> {
+    schema: &'static str,
+    before_snapshots: Vec<JsonSource<'a>>,
+    after_snapshots: Vec<JsonSource<'a>>,
+    sampled: bool,
+    totals: Totals,
+    owners: O,
+    row_count: usize,
+    rows: R,
+}
+
+#[derive(Serialize)]
+struct Totals {
+    #[serde(flatten)]
+    numbers: Sides,
+    grown_bytes: i64,
+    shrunk_bytes: i64,
+}
+
+#[derive(Serialize)]
+struct Sides {
+    before: Numbers,
+    after: Numbers,
+    change: Change,
+}
+
+#[derive(Serialize)]
+struct Owner<'a> {
+    owner: JsonFrame<'a>,
+    #[serde(flatten)]
+    numbers: Sides,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    state: &'static str,
+    #[serde(flatten)]
+    numbers: Sides,
+    owner: JsonFrame<'a>,
+    stack: JsonStack<'a>,
+}
+
+/// Writes the first `limit` rows that changed, and all owners.
+pub fn write(diff: &Diff<'_>, limit: usize, out: &mut dyn Write) -> io::Result<()> {
+    let (before, after) = (diff.profile(Side::Before), diff.profile(Side::After));
+    let owners = diff.owners();
+    json::write(
+        out,
+        &Document {
+            schema: "heaplens-diff-1",
+            before_snapshots: json::sources(before),
+            after_snapshots: json::sources(after),
+            sampled: diff.is_sampled(),
+            totals: Totals {
+                numbers: sides(diff, before.totals(), after.totals()),
+                grown_bytes: diff.grown_bytes(),
+                shrunk_bytes: diff.shrunk_bytes(),
+            },
+            owners: Lazily(|| {
+                owners.iter().map(|owner| Owner {
+                    owner: JsonFrame::new(diff.profile(owner.side), owner.node),
+                    numbers: sides(diff, &owner.before, &owner.after),
+                })
+            }),
+            row_count: diff.changes().count(),
+            rows: Lazily(|| {
+                diff.changes()
+                    .take(limit)
+                    .map(|(state, row)| json_row(diff, state, row))
+            }),
+        },
+    )
+}
+
+fn json_row<'a>(diff: &Diff<'a>, state: State, row: &diff::Row) -> Row<'a> {
+    let profile = diff.profile(row.side);
+    Row {
+        state: match state {
+            State::New => "new",
+            State::Grew => "grew",
+            State::Shrank => "shrank",
+            State::Gone => "gone",
+        },
+        numbers: sides(diff, &row.before, &row.after),
+        owner: JsonFrame::new(profile, profile.owner(row.example)),
+        stack: JsonStack {
+            profile,
+            node: row.example,
+        },
+    }
+}
+
+fn sides(diff: &Diff<'_>, before: &Values, after: &Values) -> Sides {
+    let sampled = |side| diff.profile(side).is_sampled();
+    let error = diff.is_sampled().then(|| diff.change_error(before, after));
+    Sides {
+        before: Numbers::new(before, sampled(Side::Before)),
+        after: Numbers::new(after, sampled(Side::After)),
+        change: Change::new(before, after, error),
+    }
+}

@@ -1,0 +1,277 @@
+//! Flamegraphs as SVG.
+//!
+//! Width is bytes, callers stand below what they call. Colour tells whose code a frame is: red and
+//! orange for the user's own, yellow for dependencies, grey for the runtime. The same input gives
+//! the same bytes.
+
+use std::io::{self, Write};
+
+use inferno::flamegraph::color::{Color, PaletteMap};
+use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
+
+use super::escape::printable;
+use super::stacks::{Drawn, drawn, frame_text};
+use super::units;
+use crate::analysis::diff::{Diff, Side};
+use crate::profile::{CallTree, Origin, Profile};
+
+/// Characters of an owner's name in a title.
+const NAME_IN_TITLE: usize = 60;
+
+/// Draws what a profile holds: width is live bytes.
+pub fn live_svg(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
+    let frames = profile.frames();
+    let (tree, nodes) = profile.tree().relabel(|frame| frames.get(frame).function);
+    let mut own = vec![0_u64; tree.len()];
+    for site in profile.sites() {
+        let weight = &mut own[nodes[site.node as usize] as usize];
+        *weight = weight.saturating_add(positive(site.values.live_bytes));
+    }
+    let labels = (0..frames.function_count() as u32)
+        .map(|function| (frames.name(function), frames.origin(function)));
+    let totals = profile.totals();
+    let title = format!("Live memory: {}", units::bytes(totals.live_bytes));
+    let subtitle = format!(
+        "{}, {} blocks, {}",
+        when(profile),
+        units::count(totals.live_count),
+        mode(profile.is_sampled()),
+    );
+    draw(
+        &Picture {
+            tree,
+            own,
+            title,
+            subtitle,
+            nothing: "Nothing is live.",
+        },
+        labels,
+        out,
+    )
+}
+
+/// Draws what grew: width is the bytes that are live after and were not before, of the paths that
+/// grew. The title names both times, the net change and the heaviest owner.
+pub fn growth_svg(diff: &Diff<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut own = vec![0_u64; diff.tree().len()];
+    for row in diff.rows() {
+        own[row.node as usize] = positive(row.change());
+    }
+    let identities = diff
+        .tree()
+        .nodes()
+        .map(|node| diff.tree().label(node))
+        .max();
+    let labels = (0..identities.map_or(0, |last| last + 1)).map(|identity| {
+        let (profile, function) = diff.function(identity);
+        (
+            profile.frames().name(function),
+            profile.frames().origin(function),
+        )
+    });
+    let mut title = format!(
+        "Growth of live memory: {} net",
+        units::change(diff.change())
+    );
+    if let Some(owner) = diff.owners().first().filter(|owner| owner.change() > 0) {
+        let name = printable(diff.profile(owner.side).name(owner.node));
+        let name = shortened(&name);
+        title += &format!(", most by {name} ({})", units::change(owner.change()));
+    }
+    let subtitle = format!(
+        "BEFORE {}, AFTER {}{}, grew {}, shrank {}, {}",
+        when(diff.profile(Side::Before)),
+        when(diff.profile(Side::After)),
+        distance(diff)
+            .map(|later| format!(" ({later})"))
+            .unwrap_or_default(),
+        units::bytes(diff.grown_bytes()),
+        units::bytes(diff.shrunk_bytes().saturating_neg()),
+        mode(diff.is_sampled()),
+    );
+    let tree = diff.tree().clone();
+    draw(
+        &Picture {
+            tree,
+            own,
+            title,
+            subtitle,
+            nothing: "No path grew.",
+        },
+        labels,
+        out,
+    )
+}
+
+fn positive(bytes: i64) -> u64 {
+    u64::try_from(bytes).unwrap_or(0)
+}
+
+/// When the snapshots of a profile were taken.
+pub(super) fn when(profile: &Profile) -> String {
+    let mut taken: Vec<_> = profile
+        .sources()
+        .iter()
+        .map(|source| (source.header.taken_unix_ms, source.header.taken.as_str()))
+        .collect();
+    taken.sort_unstable();
+    match taken.as_slice() {
+        [] => units::time(""),
+        [(_, time)] => units::time(time),
+        [(_, first), .., (_, last)] if first == last => {
+            format!("{} ({} snapshots)", units::time(first), taken.len())
+        }
+        [(_, first), .., (_, last)] => {
+            format!(
+                "{} to {} ({} snapshots)",
+                units::time(first),
+                units::time(last),
+                taken.len()
+            )
+        }
+    }
+}
+
+/// How much later the later side was taken.
+pub(super) fn distance(diff: &Diff<'_>) -> Option<String> {
+    let latest = |side| {
+        diff.profile(side)
+            .sources()
+            .iter()
+            .map(|source| source.header.taken_unix_ms)
+            .max()
+    };
+    let (before, after) = (latest(Side::Before)?, latest(Side::After)?);
+    Some(match after.checked_sub(before) {
+        Some(later) => format!("{} later", units::span(later)),
+        None => format!("{} EARLIER", units::span(before - after)),
+    })
+}
+
+pub(super) fn mode(sampled: bool) -> &'static str {
+    if sampled {
+        "estimated from samples"
+    } else {
+        "exact"
+    }
+}
+
+/// The end of a long name says more than its start.
+fn shortened(name: &str) -> String {
+    let length = name.chars().count();
+    if length <= NAME_IN_TITLE {
+        return name.to_owned();
+    }
+    let end: String = name.chars().skip(length - NAME_IN_TITLE + 1).collect();
+    format!("…{end}")
+}
+
+/// What is drawn, apart from the texts.
+struct Picture {
+    tree: CallTree,
+    own: Vec<u64>,
+    title: String,
+    subtitle: String,
+    nothing: &'static str,
+}
+
+fn draw<'a>(
+    picture: &Picture,
+    labels: impl Iterator<Item = (&'a str, Origin)>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let Picture {
+        tree,
+        own,
+        title,
+        subtitle,
+        nothing,
+    } = picture;
+    let mut palette = PaletteMap::default();
+    let texts: Vec<String> = labels
+        .map(|(name, origin)| {
+            let text = frame_text(name);
+            palette.insert(&text, colour(origin, &text));
+            text
+        })
+        .collect();
+    let Drawn { lines, factor } = drawn(tree, own, &texts);
+    if lines.is_empty() {
+        return write_empty(title, subtitle, nothing, out);
+    }
+    let mut options = Options::default();
+    options.title.clone_from(title);
+    options.subtitle = Some(subtitle.clone());
+    options.count_name = "bytes".to_owned();
+    options.font_type = "monospace".to_owned();
+    options.factor = factor as f64;
+    options.palette_map = Some(&mut palette);
+    // Frames without an entry, such as `[deeper frames]`.
+    options.deterministic = true;
+    // Names begin with their crate.
+    options.text_truncate_direction = TextTruncateDirection::Right;
+    from_lines(&mut options, lines.iter().map(String::as_str), out)
+}
+
+/// A colour that tells the origin, a little different from name to name.
+fn colour(origin: Origin, name: &str) -> Color {
+    // FNV-1a: the colour of a function must not depend on the run.
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
+    });
+    let vary = |base: u8, range: u64, shift: u32| base + ((hash >> shift) % range) as u8;
+    match origin {
+        Origin::Own => Color::new(vary(225, 30, 8), vary(80, 65, 24), 55),
+        Origin::Unplaced => Color::new(vary(240, 15, 8), vary(150, 35, 24), 75),
+        Origin::Library => Color::new(vary(240, 12, 8), vary(210, 25, 24), vary(120, 30, 40)),
+        Origin::Runtime => {
+            let grey = vary(205, 30, 8);
+            Color::new(grey, grey, grey)
+        }
+        Origin::Special => Color::new(180, 180, 190),
+    }
+}
+
+/// `inferno` draws no empty graph; one that says so is an answer too.
+fn write_empty(title: &str, subtitle: &str, nothing: &str, out: &mut dyn Write) -> io::Result<()> {
+    let escape = |text: &str| {
+        text.replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&quot;")
+    };
+    writeln!(
+        out,
+        r##"<?xml version="1.0" standalone="no"?>
+<svg version="1.1" width="1200" height="120" viewBox="0 0 1200 120" xmlns="http://www.w3.org/2000/svg">
+<rect width="100%" height="100%" fill="#f8f8f8"/>
+<g text-anchor="middle" font-family="monospace" font-size="12">
+<text id="title" x="600" y="28" font-size="17">{}</text>
+<text id="subtitle" x="600" y="54">{}</text>
+<text x="600" y="90">{}</text>
+</g>
+</svg>"##,
+        escape(title),
+        escape(subtitle),
+        escape(nothing),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_keep_their_end() {
+        let name = format!("{}::compose", "m::".repeat(40));
+        let short = shortened(&name);
+        assert_eq!(short.chars().count(), NAME_IN_TITLE);
+        assert!(short.starts_with('…') && short.ends_with("::compose"));
+    }
+
+    #[test]
+    fn colours_do_not_depend_on_the_run() {
+        assert_eq!(colour(Origin::Own, "a::b"), colour(Origin::Own, "a::b"));
+        assert_ne!(colour(Origin::Own, "a::b"), colour(Origin::Library, "a::b"));
+    }
+}

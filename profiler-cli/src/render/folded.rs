@@ -1,0 +1,60 @@
+//! Folded stacks, for other tools: `outer;inner;innermost 42`, one path a line.
+
+use std::io::{self, Write};
+
+use super::stacks::{frame_text, write_folded};
+use crate::analysis::diff::Diff;
+use crate::profile::{NodeId, Profile};
+
+/// Writes the live bytes of each path.
+pub fn live(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
+    let frames = profile.frames();
+    let texts: Vec<String> = (0..frames.function_count() as u32)
+        .map(|f| frame_text(frames.name(f)))
+        .collect();
+    let (tree, nodes) = profile.tree().relabel(|frame| frames.get(frame).function);
+    let mut own = vec![0_u64; tree.len()];
+    for site in profile.sites() {
+        let weight = &mut own[nodes[site.node as usize] as usize];
+        *weight = weight.saturating_add(column(site.values.live_bytes));
+    }
+    let rows = tree.nodes().zip(&own).filter(|(_, weight)| **weight > 0);
+    write_folded(
+        out,
+        &tree,
+        &texts,
+        rows.map(|(node, &weight)| (node, [weight])),
+    )
+}
+
+/// Writes the live bytes of each path before and after, the two columns of a differential
+/// flamegraph. A path without change is left out.
+pub fn before_and_after(diff: &Diff<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let identities = diff
+        .tree()
+        .nodes()
+        .map(|node| diff.tree().label(node))
+        .max();
+    let texts: Vec<String> = (0..identities.map_or(0, |last| last + 1))
+        .map(|identity| {
+            let (profile, function) = diff.function(identity);
+            frame_text(profile.frames().name(function))
+        })
+        .collect();
+    let mut rows: Vec<(NodeId, [u64; 2])> = diff
+        .changes()
+        .map(|(_, row)| {
+            (
+                row.node,
+                [column(row.before.live_bytes), column(row.after.live_bytes)],
+            )
+        })
+        .collect();
+    rows.sort_unstable();
+    write_folded(out, diff.tree(), &texts, rows.into_iter())
+}
+
+/// Folded stacks know no negative numbers.
+fn column(bytes: i64) -> u64 {
+    u64::try_from(bytes).unwrap_or(0)
+}

@@ -1,0 +1,15 @@
+//! Outputs: one file each, from analysed data to a writer. Nothing here reads files.
+
+pub mod diff_json;
+pub mod diff_text;
+pub mod escape;
+pub mod flamegraph;
+pub mod folded;
+pub mod inspect_json;
+pub mod inspect_text;
+mod json;
+mod place;
+mod stacks;
+pub mod top_json;
+pub mod top_text;
+pub mod units;

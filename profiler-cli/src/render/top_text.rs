@@ -1,0 +1,133 @@
+//! `heaplens top` for people.
+
+use std::io::{self, Write};
+
+use super::flamegraph::{mode, when};
+use super::place::named;
+use super::{escape::printable, units};
+use crate::analysis::top::{By, Sort, TopRow};
+use crate::profile::{Profile, Values};
+
+/// Writes the first `limit` rows of a ranking as a table.
+pub fn write(
+    profile: &Profile,
+    rows: &[TopRow<'_>],
+    by: By,
+    sort: Sort,
+    limit: usize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let totals = profile.totals();
+    let sampled = profile.is_sampled();
+    writeln!(out, "{}, {}", when(profile), mode(sampled))?;
+    write!(out, "live {}", units::bytes(totals.live_bytes))?;
+    if sampled {
+        write!(out, " {}", units::error(totals.live_bytes_error()))?;
+    }
+    writeln!(
+        out,
+        " in {} blocks, ever allocated {} in {} blocks\n",
+        units::count(totals.live_count),
+        units::unsigned_bytes(totals.total_bytes),
+        units::count(i64::try_from(totals.total_count).unwrap_or(i64::MAX)),
+    )?;
+    if rows.is_empty() {
+        return writeln!(out, "Nothing was recorded.");
+    }
+
+    let with_base = rows.iter().any(|row| row.base.is_some());
+    let whole = whole(profile, rows, sort);
+    let mut table = vec![heading(by, sort, sampled, with_base)];
+    for row in rows.iter().take(limit) {
+        let values = &row.values;
+        let measure = sort.measure(values, row.base.as_ref());
+        let mut line = vec![
+            units::share(measure, whole),
+            units::bytes(values.live_bytes),
+        ];
+        if sampled {
+            line.push(units::error(values.live_bytes_error()));
+        }
+        line.push(units::count(values.live_count));
+        if with_base {
+            line.push(units::change(
+                Sort::Growth.measure(values, row.base.as_ref()),
+            ));
+        }
+        if sort == Sort::Total {
+            line.push(units::unsigned_bytes(values.total_bytes));
+        }
+        line.push(described(row, by));
+        table.push(line);
+    }
+    write_table(&table, out)?;
+    match rows.len().saturating_sub(limit) {
+        0 => Ok(()),
+        more => writeln!(out, "\n{more} more: -n 0 shows all"),
+    }
+}
+
+/// The sum that shares are shares of.
+fn whole(profile: &Profile, rows: &[TopRow<'_>], sort: Sort) -> i64 {
+    match sort {
+        Sort::Growth => rows
+            .iter()
+            .map(|row| sort.measure(&row.values, row.base.as_ref()).max(0))
+            .fold(0, i64::saturating_add),
+        _ => sort.measure(profile.totals(), Some(&Values::default())),
+    }
+}
+
+fn heading(by: By, sort: Sort, sampled: bool, with_base: bool) -> Vec<String> {
+    let mut heading = vec!["share", "live"];
+    if sampled {
+        heading.push("95 %");
+    }
+    heading.push("blocks");
+    if with_base {
+        heading.push("growth");
+    }
+    if sort == Sort::Total {
+        heading.push("total");
+    }
+    heading.push(match by {
+        By::Function => "function, and its heaviest owner",
+        By::Owner => "owner",
+        By::Crate => "crate, and its heaviest owner",
+    });
+    heading.into_iter().map(str::to_owned).collect()
+}
+
+fn described(row: &TopRow<'_>, by: By) -> String {
+    let owner = named(row.profile, row.owner());
+    match by {
+        By::Owner => owner,
+        By::Function if row.owner() == row.example => owner,
+        By::Function | By::Crate => format!("{}  < {owner}", printable(row.name(by))),
+    }
+}
+
+/// Writes columns to the right but for the last, which is text.
+fn write_table(table: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
+    let columns = table.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        table
+            .iter()
+            .filter_map(|line| line.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+    };
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| width(column).unwrap_or(0))
+        .collect();
+    for line in table {
+        for (at, (cell, &width)) in line.iter().zip(&widths).enumerate() {
+            if at + 1 == columns {
+                writeln!(out, "{cell}")?;
+            } else {
+                write!(out, "{cell:>width$}  ")?;
+            }
+        }
+    }
+    Ok(())
+}
