@@ -8,7 +8,7 @@ use std::{
 };
 
 use memmap2::Mmap;
-use object::{Object, ObjectKind, ObjectSection};
+use object::{Object, ObjectKind, ObjectSection, ObjectSegment, SectionFlags, SegmentFlags, elf};
 
 /// An uncompressed section larger than this is refused...
 const MAX_INFLATED: u64 = 4 << 30;
@@ -96,6 +96,37 @@ pub(super) fn has_debug_info(file: &object::File<'_>) -> bool {
     file.section_by_name(".debug_info")
         .and_then(|section| section.compressed_file_range().ok())
         .is_some_and(|range| range.compressed_size > 0)
+}
+
+/// Where a file has code, as sorted pairs of first address and end.
+///
+/// Debug information of functions that the linker dropped stays in the file, at addresses around
+/// zero: a lookup outside of the code would find it. Debug files keep the headers of sections
+/// without their bytes, so flags tell here and not the kind.
+pub(super) fn code(file: &object::File<'_>) -> Vec<(u64, u64)> {
+    let range = |address: u64, size: u64| (address, address.saturating_add(size));
+    let mut code: Vec<_> = file
+        .sections()
+        .filter(|section| is_code(section))
+        .map(|section| range(section.address(), section.size()))
+        .collect();
+    if code.is_empty() {
+        let segments = file.segments().filter(|segment| is_executable(segment));
+        code.extend(segments.map(|segment| range(segment.address(), segment.size())));
+    }
+    code.sort_unstable();
+    code
+}
+
+/// Whether a section holds code.
+pub(super) fn is_code(section: &object::Section<'_, '_>) -> bool {
+    matches!(section.flags(), SectionFlags::Elf { sh_flags, .. }
+        if sh_flags.contains(elf::SHF_EXECINSTR))
+}
+
+/// Whether a segment is mapped for execution.
+pub(super) fn is_executable(segment: &object::Segment<'_, '_>) -> bool {
+    matches!(segment.flags(), SegmentFlags::Elf { p_flags, .. } if p_flags.contains(elf::PF_X))
 }
 
 /// Name and checksum of the file that `.gnu_debuglink` names. Names with a folder are ignored:

@@ -6,7 +6,9 @@
 use std::fmt;
 
 use heaplens::snapshot::Module;
-use object::{Object, ObjectSegment, SegmentFlags, elf::PF_X};
+use object::{Object, ObjectSegment};
+
+use super::elf_file::is_executable;
 
 /// Longest build id accepted, in hex digits. The usual ones have 40 (SHA-1) or 32 (MD5, UUID).
 const MAX_BUILD_ID_DIGITS: usize = 128;
@@ -79,10 +81,7 @@ pub fn text_hash(file: &object::File<'_>) -> object::Result<String> {
 
     let mut hash = OFFSET_BASIS;
     for segment in file.segments() {
-        let SegmentFlags::Elf { p_flags, .. } = segment.flags() else {
-            continue;
-        };
-        if p_flags.contains(PF_X) {
+        if is_executable(&segment) {
             for &byte in segment.data()? {
                 hash = (hash ^ u64::from(byte)).wrapping_mul(PRIME);
             }

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use heaplens::snapshot::Module;
+use object::Object;
 
 use super::{
     debug_dirs::DebugDirs,
@@ -20,18 +21,19 @@ const SYSTEM_DEBUG_DIR: &str = "/usr/lib/debug";
 /// What the search for a module's files gave.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Files of the module, best first: one with debug information is the last to be looked for,
-    /// so it is the only one of its kind and stands in front.
+    /// Files of the module in the order of preference.
     pub(super) files: Vec<ElfFile>,
     /// Where files were looked for.
     pub(super) tried: Vec<PathBuf>,
     /// Files that were not used, and why.
     pub(super) refused: Vec<Note>,
-    /// Whether the first of the files has debug information.
+    /// Whether one of the files has debug information.
     pub(super) has_debug_info: bool,
+    /// Whether one of the files has a full symbol table.
+    has_symbol_table: bool,
 }
 
-/// Looks for the files of a module until one has debug information.
+/// Looks for the files of a module until there are debug information and a full symbol table.
 pub(super) fn find(module: &Module, identity: &Identity, dirs: &mut DebugDirs<'_>) -> Found {
     let mut search = Search {
         identity,
@@ -117,31 +119,28 @@ impl Search<'_> {
     /// Looks at a candidate. `named` says that its name promises the right file, so that it is
     /// worth telling if it is not.
     fn consider(&mut self, path: &Path, trust: Trust, named: bool) {
-        if self.found.has_debug_info || self.found.tried.iter().any(|tried| tried == path) {
+        let found = &self.found;
+        let complete = found.has_debug_info && found.has_symbol_table;
+        if complete || found.tried.iter().any(|tried| tried == path) {
             return;
         }
         self.found.tried.push(path.to_owned());
-        match self.open(path, trust) {
-            Ok(None) => {}
-            Ok(Some((file, true))) => {
-                self.found.has_debug_info = true;
-                self.found.files.insert(0, file);
-            }
-            Ok(Some((file, false))) => self.found.files.push(file),
-            Err(note) if named => self.found.refused.push(note),
-            Err(_) => {}
+        if let Err(note) = self.add(path, trust)
+            && named
+        {
+            self.found.refused.push(note);
         }
     }
 
-    /// Opens a candidate, with whether it has debug information; `None` if there is no such file.
-    fn open(&self, path: &Path, trust: Trust) -> Result<Option<(ElfFile, bool)>, Note> {
+    /// Adds a file to those found. That there is none is no error.
+    fn add(&mut self, path: &Path, trust: Trust) -> Result<(), Note> {
         let unreadable = |error| Note::Unreadable {
             path: path.to_owned(),
             error,
         };
         let file = match ElfFile::open(path) {
             Ok(file) => file,
-            Err(OpenError::NotFound) => return Ok(None),
+            Err(OpenError::NotFound) => return Ok(()),
             Err(OpenError::NotElf) => return Err(unreadable("not an ELF file".into())),
             Err(OpenError::Unreadable(error)) => return Err(unreadable(error)),
         };
@@ -156,8 +155,10 @@ impl Search<'_> {
                 found,
             });
         }
-        let debug = has_debug_info(&object);
-        Ok(Some((file, debug)))
+        self.found.has_debug_info |= has_debug_info(&object);
+        self.found.has_symbol_table |= object.symbol_table().is_some();
+        self.found.files.push(file);
+        Ok(())
     }
 
     /// Why a file is not one of the module's, as expected and found; `None` if it is.

@@ -14,7 +14,7 @@ use heaplens::snapshot::{Module, SymbolSource};
 use super::{
     columns::{Columns, FrameId},
     debug_info::{DebugInfo, RawFrame, Store},
-    elf_file::{ElfFile, has_debug_info},
+    elf_file::{self, ElfFile, has_debug_info},
     names,
     note::Note,
     split_units::SplitUnits,
@@ -84,6 +84,10 @@ pub(super) fn resolve(
         }
     }
 
+    let code: Vec<_> = parsed
+        .iter()
+        .map(|(_, object)| elf_file::code(object))
+        .collect();
     let mut resolver = Resolver {
         module_name: module_name(module),
         symbols,
@@ -96,6 +100,7 @@ pub(super) fn resolve(
     for &address in &addresses {
         let start = frames.len();
         if let Some((_, info)) = &mut debug
+            && code.iter().any(|ranges| contains(ranges, address))
             && let Err(error) = resolver.by_debug_info(info, address, &mut frames)
         {
             damage.get_or_insert(error);
@@ -134,6 +139,12 @@ pub(super) fn resolve(
         source,
         notes,
     }
+}
+
+/// Whether sorted ranges contain an address. Linkers do not let sections overlap.
+fn contains(ranges: &[(u64, u64)], address: u64) -> bool {
+    let after = ranges.partition_point(|(start, _)| *start <= address);
+    after > 0 && address < ranges[after - 1].1
 }
 
 /// How a function of a module without a name reads: the file's name and the address in it.

@@ -4,9 +4,10 @@
 //! rather than the name of whatever stands before it.
 
 use object::{
-    Object, ObjectSection, ObjectSymbol, ObjectSymbolTable, SectionKind, SymbolFlags, SymbolKind,
-    SymbolSection, elf,
+    Object, ObjectSymbol, ObjectSymbolTable, SymbolFlags, SymbolKind, SymbolSection, elf,
 };
+
+use super::elf_file::{code, is_code};
 
 /// Functions by address.
 #[derive(Default)]
@@ -53,7 +54,7 @@ impl<'a> SymbolTable<'a> {
             }
             same
         });
-        let bounds = section_ends(file);
+        let bounds = code(file);
         let starts: Vec<u64> = functions.iter().map(|function| function.start).collect();
         let with_ends = functions.into_iter().enumerate().map(|(i, function)| {
             let end = match function.size {
@@ -123,23 +124,7 @@ fn in_code(file: &object::File<'_>, symbol: &object::Symbol<'_, '_>) -> bool {
     symbol
         .section_index()
         .and_then(|index| file.section_by_index(index).ok())
-        .is_some_and(|section| section.kind() == SectionKind::Text)
-}
-
-/// The ends of the sections with code, sorted.
-fn section_ends(file: &object::File<'_>) -> Vec<(u64, u64)> {
-    let mut ends: Vec<_> = file
-        .sections()
-        .filter(|section| section.kind() == SectionKind::Text)
-        .map(|section| {
-            (
-                section.address(),
-                section.address().saturating_add(section.size()),
-            )
-        })
-        .collect();
-    ends.sort_unstable();
-    ends
+        .is_some_and(|section| is_code(&section))
 }
 
 fn end_of_unsized(start: u64, next: Option<&u64>, sections: &[(u64, u64)]) -> u64 {
