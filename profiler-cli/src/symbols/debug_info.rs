@@ -147,3 +147,44 @@ pub(super) fn is_too_deep(dwarf: &gimli::Dwarf<Slice<'_>>) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A unit of `levels` nested inlined calls, none of which has attributes.
+    fn nested(levels: usize) -> (Vec<u8>, Vec<u8>) {
+        let (inlined, subprogram, unit) = (0x1d, 0x2e, 0x11);
+        let mut abbreviations = Vec::new();
+        for (code, tag) in [(1, unit), (2, subprogram), (3, inlined)] {
+            abbreviations.extend([code, tag, 1, 0, 0]);
+        }
+        abbreviations.push(0);
+        // Version 4, abbreviations at 0, addresses of 8 bytes; then the entries, all left open.
+        let mut body = vec![4, 0, 0, 0, 0, 0, 8, 1, 2];
+        body.resize(body.len() + levels, 3);
+        let mut info = (body.len() as u32).to_le_bytes().to_vec();
+        info.extend(body);
+        (abbreviations, info)
+    }
+
+    fn too_deep(levels: usize) -> bool {
+        let (abbreviations, info) = nested(levels);
+        let dwarf = gimli::Dwarf::load(|id| {
+            let data: &[u8] = match id {
+                gimli::SectionId::DebugAbbrev => &abbreviations,
+                gimli::SectionId::DebugInfo => &info,
+                _ => &[],
+            };
+            Ok::<_, ()>(EndianSlice::new(data, RunTimeEndian::Little))
+        });
+        is_too_deep(&dwarf.expect("sections"))
+    }
+
+    #[test]
+    fn units_that_would_overrun_the_stack_are_refused() {
+        assert!(!too_deep(100));
+        assert!(too_deep(1_000));
+        assert!(too_deep(1_000_000));
+    }
+}

@@ -142,18 +142,36 @@ mod tests {
             function_name(long.as_bytes()).len(),
             MAX_NAME + '…'.len_utf8()
         );
-        // Each level doubles the one before: 2^20 letters from a hundred bytes.
-        let mut bomb = String::from("_RIC1aT");
-        for level in 0..20 {
-            let back = if level == 0 {
-                "p".into()
-            } else {
-                format!("B{}_", level)
-            };
-            bomb.push_str(&format!("T{back}{back}"));
+        let bomb = exponential_name(30);
+        assert!(bomb.len() < 400);
+        assert!(rustc_demangle::try_demangle(&bomb).is_ok(), "{bomb}");
+        assert_eq!(
+            function_name(bomb.as_bytes()).len(),
+            MAX_NAME + '…'.len_utf8()
+        );
+    }
+
+    /// A function whose type arguments are pairs, each of two references to the pair before: the
+    /// written length doubles with every level.
+    fn exponential_name(levels: usize) -> String {
+        const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        let reference = |position: usize| match position - 1 {
+            low @ ..62 => format!("B{}_", DIGITS[low] as char),
+            high => format!(
+                "B{}{}_",
+                DIGITS[high / 62] as char,
+                DIGITS[high % 62] as char
+            ),
+        };
+        // Positions count from behind the `_R`.
+        let mut name = String::from("_RINvC1a1f");
+        let mut pair = name.len() - 2;
+        name.push_str("TllE");
+        for _ in 0..levels {
+            let before = reference(pair);
+            pair = name.len() - 2;
+            name.push_str(&format!("T{before}{before}E"));
         }
-        assert!(function_name(bomb.as_bytes()).len() <= MAX_NAME + 3);
-        let cpp = format!("_Z1fI{}E", "SI_SI_".repeat(2000));
-        assert!(function_name(cpp.as_bytes()).len() <= MAX_NAME + 3);
+        name + "E"
     }
 }
