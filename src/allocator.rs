@@ -28,12 +28,8 @@ pub struct Allocator<A = System> {
 }
 
 impl<A> Allocator<A> {
-    /// Wraps `inner`. Mode, sampling mean and depth of `config` are fixed here, since allocations
-    /// happen before `main`; the environment overrides them.
-    pub const fn new(inner: A, config: crate::Config) -> Self {
-        let defaults = config.allocator_settings();
-        // A constant must not run destructors; there is nothing behind a constant to free.
-        std::mem::forget(config);
+    /// Wraps `inner`. The environment overrides the defaults.
+    pub(crate) const fn with_settings(inner: A, defaults: Settings) -> Self {
         Self { inner, defaults }
     }
 }

@@ -5,6 +5,7 @@
 
 use super::StartError;
 use super::environment::Environment;
+use crate::allocator::Allocator;
 use crate::settings::{DEPTH_RANGE, Mode, Settings};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -171,6 +172,17 @@ impl Config {
 
     fn folder(&self) -> Option<&Path> {
         self.dir.as_deref().or(self.static_dir.map(Path::new))
+    }
+}
+
+impl<A> Allocator<A> {
+    /// Wraps `inner`. Mode, sampling mean and depth of `config` are fixed here, since allocations
+    /// happen before `main`; the environment overrides them.
+    pub const fn new(inner: A, config: Config) -> Self {
+        let settings = config.allocator_settings();
+        // A constant must not run destructors; there is nothing behind a constant to free.
+        std::mem::forget(config);
+        Self::with_settings(inner, settings)
     }
 }
 
