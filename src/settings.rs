@@ -24,7 +24,7 @@ impl Settings {
 }
 
 /// Fewest and most frames that `HEAPLENS_DEPTH` can ask for.
-pub(crate) const DEPTH_RANGE: std::ops::RangeInclusive<u32> = 4..=512;
+pub(crate) const DEPTH_RANGE: std::ops::RangeInclusive<u32> = 8..=256;
 
 /// Reads `off`, `sampled` or `exact`.
 pub(crate) fn parse_mode(text: &[u8]) -> Option<Mode> {
@@ -112,7 +112,15 @@ mod tests {
         ] {
             assert_eq!(parse_bytes(text.as_bytes()), Some(bytes), "{text}");
         }
-        for text in ["", "KiB", "1.5GiB", "12 parsecs", "-1", "99999999999999999999", "99999999TiB"] {
+        for text in [
+            "",
+            "KiB",
+            "1.5GiB",
+            "12 parsecs",
+            "-1",
+            "99999999999999999999",
+            "99999999TiB",
+        ] {
             assert_eq!(parse_bytes(text.as_bytes()), None, "{text}");
         }
     }
@@ -120,7 +128,7 @@ mod tests {
     #[test]
     fn depth_has_bounds() {
         assert_eq!(parse_depth(b"128"), Some(128));
-        assert_eq!(parse_depth(b"3"), None);
+        assert_eq!(parse_depth(b"7"), None);
         assert_eq!(parse_depth(b"513"), None);
         assert_eq!(parse_depth(b"64k"), None);
     }

@@ -1,3 +1,170 @@
-//! Everything that is not the hook.
+//! Everything that is not the hook: settings, the keeper's thread, files, the end of the process.
+//!
+//! This is ordinary code, which may allocate, lock and wait; its memory is counted as heaplens' own.
+//! What an allocation does is not here, and nothing here runs inside one. Nothing here keeps the
+//! program from running: what fails is said in one line, or returned to who asked.
 
+mod config;
+mod environment;
+mod error;
+mod exit;
+mod files;
 pub(crate) mod freeze;
+mod keeper;
+mod process_memory;
+mod requests;
+mod rotation;
+mod signal;
+mod stderr;
+mod store;
+mod wake;
+
+pub use config::{Config, Signal};
+pub use error::{SnapshotError, StartError};
+
+use crate::recorder;
+use crate::settings::Mode;
+use config::RunSettings;
+use environment::Environment;
+use keeper::Keeper;
+use once_cell::sync::OnceCell;
+use requests::REQUESTS;
+use signal::NotInstalled;
+use std::path::PathBuf;
+use std::sync::Once;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Longest time that a call of [`snapshot`] waits.
+const SNAPSHOT_CAP: Duration = Duration::from_secs(30);
+
+/// What became of the one start that a process has.
+static STARTED: OnceCell<Started> = OnceCell::new();
+
+enum Started {
+    Recording,
+    Off,
+}
+
+/// Keeps the profiler running. When it is dropped, the last snapshot is taken, and the drop waits
+/// until it is written, 10 seconds at most.
+///
+/// Kept in a variable of `main` that was declared first, it is dropped last, and the last snapshot
+/// shows what outlives all others.
+#[derive(Debug)]
+#[must_use = "the profiler ends when this is dropped"]
+pub struct Profiler {
+    /// Only [`start`] makes one.
+    _started: (),
+}
+
+impl Drop for Profiler {
+    fn drop(&mut self) {
+        if matches!(STARTED.get(), Some(Started::Recording)) {
+            exit::end();
+        }
+    }
+}
+
+/// Starts the profiler. Once in a process, and outside of it nothing is recorded but totals.
+///
+/// Settings of the environment (`HEAPLENS_*`) override the config. Each of them that makes no sense
+/// is told in one line on stderr and otherwise ignored.
+///
+/// # Errors
+///
+/// If the program does not allocate through heaplens, if the profiler has been started before, or
+/// if a value in the config is not allowed or was fixed before `main`.
+pub fn start(config: Config) -> Result<Profiler, StartError> {
+    if exit::is_forked_child() {
+        return Err(StartError::ForkedChild);
+    }
+    let mut first = false;
+    recorder::as_own(|| {
+        STARTED.get_or_try_init(|| {
+            first = true;
+            start_once(&config)
+        })
+    })?;
+    if first {
+        Ok(Profiler { _started: () })
+    } else {
+        Err(StartError::AlreadyStarted)
+    }
+}
+
+fn start_once(config: &Config) -> Result<Started, StartError> {
+    static RECORDER: Once = Once::new();
+
+    let recorded = recorder::settings().ok_or(StartError::NoAllocator)?;
+    let (environment, warnings) = Environment::of_process();
+    for warning in &warnings {
+        stderr::line(warning);
+    }
+    let settings = RunSettings::resolve(config, &environment, recorded)?;
+    if recorded.mode == Mode::Off {
+        return Ok(Started::Off);
+    }
+    // A start that fails for lack of a thread may be tried again, the recorder's may not.
+    RECORDER.call_once(recorder::start);
+    let signal = settings.signal;
+    Keeper::new(settings).spawn().map_err(StartError::Thread)?;
+    exit::watch();
+    match signal::install(signal) {
+        Ok(()) => {}
+        Err(NotInstalled::Taken) => stderr::line(&format!(
+            "signal {} takes no snapshots: the program handles it itself. HEAPLENS_SIGNAL names \
+             another one, or none",
+            signal.name()
+        )),
+        Err(NotInstalled::System(error)) => {
+            stderr::line(&format!(
+                "signal {} takes no snapshots: {error}",
+                signal.name()
+            ));
+        }
+    }
+    Ok(Started::Recording)
+}
+
+/// What `profile!` calls: says in one line why the profiler does not start, and lets the program run.
+#[doc(hidden)]
+pub fn start_from_macro(config: &Config) -> Option<Profiler> {
+    match start(config.clone()) {
+        Ok(profiler) => Some(profiler),
+        Err(error) => {
+            stderr::line(&format!("not profiling: {error}"));
+            None
+        }
+    }
+}
+
+/// Takes a snapshot and returns its path. Waits until it is written, 30 seconds at most.
+///
+/// The label stands in the snapshot as it is and, reduced to `[a-z0-9-]{1,32}`, in the file's name:
+/// `heaplens::snapshot("after warm-up")`.
+///
+/// # Errors
+///
+/// If the profiler does not run here, or if the file could not be written in time.
+pub fn snapshot(label: &str) -> Result<PathBuf, SnapshotError> {
+    if exit::is_forked_child() {
+        return Err(SnapshotError::ForkedChild);
+    }
+    match STARTED.get() {
+        None => return Err(SnapshotError::NotStarted),
+        Some(Started::Off) => return Err(SnapshotError::Off),
+        Some(Started::Recording) => {}
+    }
+    if keeper::is_current() {
+        // Host code on our thread, such as a panic hook, would wait for itself.
+        return Err(SnapshotError::TimedOut);
+    }
+    recorder::as_own(|| REQUESTS.snapshot(label, SNAPSHOT_CAP))
+}
+
+/// Counts units of work that are done: requests, jobs, frames. Snapshots carry the sum, so that
+/// growth can be told per unit. Never waits; costs one addition.
+pub fn work_done(units: u64) {
+    keeper::WORK_DONE.fetch_add(units, Ordering::Relaxed);
+}

@@ -1,24 +1,374 @@
-//! The hook's pipeline.
+//! The hook's pipeline: what happens on `alloc`, `realloc` and `dealloc`.
+//!
+//! `exact` records every block behind a header, `sampled` a Poisson sample of them; both ask the
+//! [`Recorder`] for the site of the call and count what they did. The recorder is made at the
+//! first allocation of the process, from the environment and the allocator's constants, in mapped
+//! memory, and is never moved or freed.
+//!
+//! Nothing that can be reached from `alloc`, `realloc` or `dealloc` allocates through the wrapped
+//! allocator, takes a lock, panics, does I/O or resolves symbols.
 
-use crate::settings::Settings;
-use std::time::Duration;
+pub(crate) mod ages;
+pub(crate) mod exact;
+mod header;
+pub(crate) mod losses;
+pub(crate) mod poisson;
+pub(crate) mod sampled;
+mod thread_state;
+
+use crate::platform;
+use crate::settings::{self, Mode, Settings};
+use crate::snapshot::SpecialFrame;
+use crate::stack::Registers;
+use crate::stack::bounds::StackBounds;
+use crate::stack::modules::Modules;
+use crate::stack::replay::{Captured, NO_NODE, Walker, special_frame};
+use crate::stack::rules::RuleCache;
+use crate::stack::step::Stepper;
+use crate::tables::age_map::AgeMap;
+use crate::tables::counters::{CounterCache, Counters, Delta, Shared};
+use crate::tables::site_tree::{NodeId, ROOT, SiteTree};
+use losses::LossCounters;
+use sampled::Samples;
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+use std::ptr::{NonNull, null_mut};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{
+    AtomicBool, AtomicPtr, Ordering::Acquire, Ordering::Release, compiler_fence,
+};
+use thread_state::{Emergency, LOCAL, Local, Threads};
+
+/// Most nodes of the tree of stacks, and so of sites.
+const NODES: usize = 1 << 20;
+
+/// Frames of ours between the walk's start and the caller of the allocator: `Recorder::site` and
+/// the recording function that calls it. Neither is ever inlined.
+const OWN_FRAMES: usize = 2;
+
+/// Everything that is recorded about one process.
+pub(crate) struct Recorder {
+    settings: Settings,
+    /// Key of the checks in headers.
+    key: u64,
+    /// Stacks are recorded from here on.
+    is_started: AtomicBool,
+    pub(crate) tree: SiteTree,
+    pub(crate) modules: Modules,
+    pub(crate) rules: RuleCache,
+    bounds: StackBounds,
+    pub(crate) ages: AgeMap,
+    /// Exact mode only.
+    pub(crate) counters: Counters,
+    /// Sampled mode only.
+    pub(crate) samples: Samples,
+    pub(crate) threads: Threads,
+    emergency: Emergency,
+    pub(crate) losses: LossCounters,
+    special: SpecialSites,
+}
+
+/// Sites that are no stacks.
+#[derive(Clone, Copy)]
+struct SpecialSites {
+    before_start: NodeId,
+    heaplens: NodeId,
+    no_stack: NodeId,
+    table_full: NodeId,
+}
+
+/// The recorder of this process: null before the first allocation, dangling where there is none.
+static GLOBAL: AtomicPtr<Recorder> = AtomicPtr::new(null_mut());
+const NONE: *mut Recorder = NonNull::dangling().as_ptr();
+
+/// The recorder, once an allocator of ours has served an allocation and is not off.
+#[inline(always)]
+pub(crate) fn global() -> Option<&'static Recorder> {
+    let recorder = GLOBAL.load(Acquire);
+    // SAFETY: neither of the two marks, so published by `install` and never freed.
+    (!recorder.is_null() && recorder != NONE).then(|| unsafe { &*recorder })
+}
+
+/// The recorder; made now if this is the first allocation of the process.
+#[inline(always)]
+pub(crate) fn global_or_install(defaults: &Settings) -> Option<&'static Recorder> {
+    if GLOBAL.load(Acquire).is_null() {
+        install(defaults);
+    }
+    global()
+}
+
+#[cold]
+#[inline(never)]
+fn install(defaults: &Settings) {
+    let settings = settings_from_environment(defaults);
+    let recorder = match settings.mode {
+        Mode::Off => None,
+        Mode::Sampled | Mode::Exact => platform::map_zeroed(size_of::<Recorder>()),
+    };
+    let Some(place) = recorder.map(|place| place.cast::<MaybeUninit<Recorder>>()) else {
+        sampled::set_free_mask(settings.mode);
+        let _ = GLOBAL.compare_exchange(null_mut(), NONE, Release, Acquire);
+        return;
+    };
+    // SAFETY: mapped just now, large enough, page-aligned, and nobody else knows it.
+    let recorder = unsafe { (*place.as_ptr()).write(Recorder::new(settings)) };
+    // A signal handler may have come in between and made one too; the first one counts.
+    if GLOBAL
+        .compare_exchange(null_mut(), recorder, Release, Acquire)
+        .is_ok()
+    {
+        recorder.threads.watch_exits(at_thread_exit);
+        sampled::set_free_mask(settings.mode);
+    }
+}
+
+/// The allocator's constants, overridden by the environment. A bad value is ignored here; the
+/// start reports it.
+fn settings_from_environment(defaults: &Settings) -> Settings {
+    let read = platform::environment;
+    let mode = read(c"HEAPLENS_MODE").and_then(settings::parse_mode);
+    let sample_bytes = read(c"HEAPLENS_SAMPLE_BYTES").and_then(settings::parse_bytes);
+    let depth = read(c"HEAPLENS_DEPTH").and_then(settings::parse_depth);
+    Settings {
+        mode: mode.unwrap_or(defaults.mode),
+        sample_bytes: sample_bytes
+            .filter(|&bytes| bytes > 0)
+            .unwrap_or(defaults.sample_bytes)
+            .max(1),
+        depth: depth.unwrap_or(defaults.depth),
+    }
+}
+
+unsafe extern "C" fn at_thread_exit(state: *mut c_void) {
+    if let (Some(recorder), Some(state)) = (global(), NonNull::new(state)) {
+        // SAFETY: the exit key hands each thread its own state.
+        unsafe { recorder.threads.at_exit(state.cast(), &recorder.shared()) };
+    }
+}
 
 /// The settings in force, or `None` while no heaplens allocator has served an allocation.
 pub(crate) fn settings() -> Option<Settings> {
-    Some(Settings::DEFAULT)
+    match global() {
+        Some(recorder) => Some(recorder.settings),
+        None => (GLOBAL.load(Acquire) == NONE).then_some(Settings {
+            mode: Mode::Off,
+            ..Settings::DEFAULT
+        }),
+    }
 }
 
 /// From here on stacks are recorded. Called once, outside the hook.
-pub(crate) fn start() {}
+pub(crate) fn start() {
+    if let Some(recorder) = global() {
+        recorder.modules.refresh();
+        recorder.bounds.calibrate();
+        recorder.is_started.store(true, Release);
+    }
+}
 
-/// Tells the recorder the time since the start: ages advance, module tables are refreshed where a
-/// thread has asked for it. Called by the keeper about once a second.
-pub(crate) fn tick(_uptime: Duration) {}
+/// Looks for newly loaded libraries where a stack has met code in none that is known. For the
+/// keeper, about once a second.
+pub(crate) fn refresh_modules() {
+    if let Some(recorder) = global().filter(|recorder| recorder.modules.is_refresh_wanted()) {
+        recorder.modules.refresh();
+    }
+}
+
+/// In a forked child nothing writes snapshots, so no more stacks are taken. Frees are still
+/// matched: the child has inherited blocks.
+pub(crate) fn stop_in_child() {
+    if let Some(recorder) = global() {
+        recorder.is_started.store(false, Relaxed);
+    }
+}
 
 /// Runs `work` with this thread's allocations counted as heaplens' own.
 pub(crate) fn as_own<R>(work: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            LOCAL.with(|local| local.is_own.set(self.0));
+        }
+    }
+    let _restore = Restore(LOCAL.with(|local| local.is_own.replace(true)));
     work()
 }
 
-/// In a forked child: this process is not recorded any more.
-pub(crate) fn stop_in_child() {}
+impl Recorder {
+    fn new(settings: Settings) -> Self {
+        let tree = SiteTree::new(NODES);
+        let special = |frame| tree.child(ROOT, special_frame(frame)).unwrap_or(NO_NODE);
+        let special = SpecialSites {
+            before_start: special(SpecialFrame::BeforeStart),
+            heaplens: special(SpecialFrame::Heaplens),
+            no_stack: special(SpecialFrame::NoStack),
+            table_full: special(SpecialFrame::TableFull),
+        };
+        let is_exact = settings.mode == Mode::Exact;
+        Self {
+            settings,
+            key: platform::process_random(),
+            is_started: AtomicBool::new(false),
+            special,
+            modules: Modules::new(),
+            rules: RuleCache::new(),
+            bounds: StackBounds::new(),
+            ages: AgeMap::new(),
+            counters: Counters::new(if is_exact { tree.capacity() } else { 0 }),
+            samples: if is_exact {
+                Samples::none()
+            } else {
+                Samples::new(tree.capacity())
+            },
+            tree,
+            threads: Threads::new(),
+            emergency: Emergency::new(),
+            losses: LossCounters::new(),
+        }
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The site that stands for heaplens itself.
+    pub(crate) fn own_site(&self) -> NodeId {
+        self.special.heaplens
+    }
+
+    pub(crate) fn shared(&self) -> Shared<'_> {
+        Shared {
+            counters: &self.counters,
+            ages: &self.ages,
+        }
+    }
+
+    /// The site of the call that the calling function serves. Not inlined, nor are its callers:
+    /// the walk starts here and leaves out [`OWN_FRAMES`].
+    #[inline(never)]
+    fn site(&self) -> NodeId {
+        let here = Registers::here();
+        LOCAL.with(|local| {
+            if local.is_own.get() {
+                self.special.heaplens
+            } else if !self.is_started.load(Relaxed) {
+                self.special.before_start
+            } else {
+                self.walk(local, here)
+            }
+        })
+    }
+
+    #[inline(always)]
+    fn walk(&self, local: &Local, here: Registers) -> NodeId {
+        let walker = Walker {
+            stepper: Stepper {
+                modules: &self.modules,
+                rules: &self.rules,
+            },
+            bounds: &self.bounds,
+            tree: &self.tree,
+            depth: self.settings.depth as usize,
+        };
+        let captured = self.exclusively(local, here.sp, || match self.threads.mine(local) {
+            Some(mut state) => {
+                // SAFETY: this thread owns the state, and `exclusively` keeps a signal handler on
+                // this thread from borrowing the memory a second time.
+                let memory = unsafe { &mut state.as_mut().memory };
+                Some(walker.capture(memory, here, OWN_FRAMES))
+            }
+            None => self
+                .emergency
+                .borrow(|memory| walker.capture(memory, here, OWN_FRAMES)),
+        });
+        let Some(captured) = captured.flatten() else {
+            self.losses.reentered();
+            return self.special.no_stack;
+        };
+        self.note(captured)
+    }
+
+    #[inline(always)]
+    fn note(&self, captured: Captured) -> NodeId {
+        if let Some(cause) = captured.truncated {
+            self.losses.truncated(cause);
+        }
+        if captured.node == NO_NODE {
+            self.losses.stack_table_full();
+            return self.special.table_full;
+        }
+        captured.node
+    }
+
+    /// Runs `work` unless this thread is already inside the recorder, as a signal handler that
+    /// allocates can be.
+    ///
+    /// A handler that jumped out (siglongjmp) has left the mark set. Whoever stands higher on the
+    /// same stack than the marked frame proves that the frame is gone.
+    #[inline(always)]
+    fn exclusively<R>(&self, local: &Local, sp: u64, work: impl FnOnce() -> R) -> Option<R> {
+        let active = local.active.get();
+        if active != 0 && !(sp >= active && self.are_on_one_stack(sp, active)) {
+            return None;
+        }
+        local.active.set(sp);
+        compiler_fence(SeqCst);
+        let result = work();
+        compiler_fence(SeqCst);
+        local.active.set(0);
+        Some(result)
+    }
+
+    #[cold]
+    fn are_on_one_stack(&self, sp: u64, active: u64) -> bool {
+        self.bounds.of(sp).is_some() && self.bounds.of(active).is_some()
+    }
+
+    /// Exact mode: counts a block in or out.
+    #[inline(always)]
+    fn count(&self, site: NodeId, birth: u32, delta: Change) {
+        let sp = Registers::here().sp;
+        let done = LOCAL.with(|local| {
+            self.exclusively(local, sp, || {
+                let state = self.threads.mine(local)?;
+                // SAFETY: this thread owns the state; the cache is made of atomics, and
+                // `exclusively` makes this thread's handlers no second writer.
+                let cache: &CounterCache = unsafe { &(*state.as_ptr()).cache };
+                match delta {
+                    Change::Allocated(bytes) => cache.allocated(site, birth, bytes, &self.shared()),
+                    Change::Freed(bytes) => cache.freed(site, birth, bytes, &self.shared()),
+                }
+                Some(())
+            })
+        });
+        if done.flatten().is_none() {
+            self.count_shared(site, birth, delta);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn count_shared(&self, site: NodeId, birth: u32, delta: Change) {
+        let delta = match delta {
+            Change::Allocated(bytes) => Delta::allocation(bytes),
+            Change::Freed(bytes) => Delta::free(bytes),
+        };
+        self.counters.add(site, self.ages.bin(birth), &delta);
+    }
+
+    /// Starts and lengths in bytes of all mappings but the room for sampled blocks.
+    pub(crate) fn mappings(&self) -> impl Iterator<Item = (NonNull<u8>, usize)> {
+        let tables = self.tree.ranges().into_iter().chain(self.counters.ranges());
+        tables
+            .chain([self.rules.range()])
+            .chain(self.samples.table_ranges())
+            .chain(self.threads.ranges())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Change {
+    Allocated(u64),
+    Freed(u64),
+}

@@ -15,6 +15,8 @@ mod validate;
 mod weigh;
 
 pub use codec::{Limits, read, read_bytes, read_from, read_header, read_header_from, write};
+#[cfg(feature = "recorder")]
+pub(crate) use error::printable;
 pub use error::{Error, ErrorKind};
 pub use file_name::{FileName, RunName, executable_slug, reason_slug, rfc3339};
 pub use model::*;

@@ -290,6 +290,9 @@ pub enum SpecialFrame {
     NoStack,
     /// Code 4: the table of stacks was full.
     TableFull,
+    /// Code 5: code in no module that was known, such as that of a JIT compiler. Its address is left
+    /// out, since it means nothing outside the process.
+    UnknownCode,
     /// Codes 16 to 20: the stack ended early, by the causes of [`Truncated`] in order.
     Truncated(TruncatedCause),
     /// Code 2^32 + n: n frames were cut out of the middle of a deep stack.
@@ -315,6 +318,7 @@ impl SpecialFrame {
             Self::Heaplens => 2,
             Self::NoStack => 3,
             Self::TableFull => 4,
+            Self::UnknownCode => 5,
             Self::Truncated(cause) => 16 + cause as u64,
             Self::Elided(frames) => (1 << 32) + frames as u64,
         }
@@ -327,6 +331,7 @@ impl SpecialFrame {
             2 => Self::Heaplens,
             3 => Self::NoStack,
             4 => Self::TableFull,
+            5 => Self::UnknownCode,
             16 => Self::Truncated(TruncatedCause::UnknownModule),
             17 => Self::Truncated(TruncatedCause::NoUnwindInfo),
             18 => Self::Truncated(TruncatedCause::UnsupportedRule),
@@ -345,6 +350,7 @@ impl std::fmt::Display for SpecialFrame {
             Self::Heaplens => f.write_str("[heaplens]"),
             Self::NoStack => f.write_str("[no stack]"),
             Self::TableFull => f.write_str("[stack table full]"),
+            Self::UnknownCode => f.write_str("[unknown code]"),
             Self::Truncated(cause) => write!(
                 f,
                 "[truncated: {}]",
@@ -453,7 +459,8 @@ mod decimal_string {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        text.parse().map_err(|_| D::Error::custom("not a decimal number"))
+        text.parse()
+            .map_err(|_| D::Error::custom("not a decimal number"))
     }
 }
 

@@ -147,4 +147,56 @@ mod tests {
         );
         assert_eq!(Identity::of_module(&module(None, Some("0123"))), None);
     }
+
+    /// An ELF file with these segments, of which a pair is the flags and the contents.
+    fn elf(segments: &[(u32, &[u8])]) -> Vec<u8> {
+        const HEADER: usize = 64;
+        const PROGRAM_HEADER: usize = 56;
+        let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+        file.resize(16, 0);
+        file.extend([3, 0, 62, 0, 1, 0, 0, 0]);
+        for word in [0, HEADER as u64, 0] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend([0; 4]);
+        for half in [HEADER, PROGRAM_HEADER, segments.len(), 0, 0, 0] {
+            file.extend((half as u16).to_le_bytes());
+        }
+        let mut offset = HEADER + PROGRAM_HEADER * segments.len();
+        for (flags, contents) in segments {
+            file.extend(1u32.to_le_bytes());
+            file.extend(flags.to_le_bytes());
+            // Larger in memory than in the file, as the segments of data are.
+            let size = contents.len() as u64;
+            for word in [offset as u64, 0x1000, 0x1000, size, size + 100, 1] {
+                file.extend(word.to_le_bytes());
+            }
+            offset += contents.len();
+        }
+        for (_, contents) in segments {
+            file.extend_from_slice(contents);
+        }
+        file
+    }
+
+    #[test]
+    fn the_text_hash_is_fnv_1a_over_executable_segments_in_order() {
+        const READ: u32 = 4;
+        const EXECUTE: u32 = 1;
+        let hash = |segments: &[(u32, &[u8])]| {
+            text_hash(&object::File::parse(&*elf(segments)).unwrap()).unwrap()
+        };
+        // The published test vector for `foobar`.
+        let code = [
+            (READ | EXECUTE, &b"foo"[..]),
+            (READ, b"data"),
+            (EXECUTE, b"bar"),
+        ];
+        assert_eq!(hash(&code), "85944171f73967e8");
+        assert_ne!(hash(&[code[2], code[0]]), "85944171f73967e8");
+
+        let mut cut = elf(&code);
+        cut.truncate(cut.len() - 1);
+        assert!(text_hash(&object::File::parse(&*cut).unwrap()).is_err());
+    }
 }

@@ -1,0 +1,301 @@
+//! The `HEAPLENS_*` variables: what they say, and one line for each that says nothing useful.
+//!
+//! The variables that the allocator needs are in force before `main`; they are read here a second
+//! time, since a warning cannot be printed from inside an allocation.
+
+use super::config::{MIN_INTERVAL, Signal};
+use crate::settings::{Mode, parse_bytes, parse_depth, parse_mode};
+use crate::snapshot::printable;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The settings that the environment makes, as far as they are valid.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Environment {
+    pub(super) mode: Option<Mode>,
+    pub(super) sample_bytes: Option<u64>,
+    pub(super) depth: Option<u32>,
+    pub(super) dir: Option<PathBuf>,
+    pub(super) interval: Option<Duration>,
+    pub(super) keep: Option<usize>,
+    pub(super) max_disk: Option<u64>,
+    pub(super) signal: Option<Signal>,
+}
+
+const PREFIX: &str = "HEAPLENS_";
+
+/// Variables of this name space that are not for the library.
+const SILENT: [&str; 1] = ["HEAPLENS_TEST_TOOLS"];
+
+/// One variable: what it allows, and how it is taken over. `None` refuses the value.
+struct Variable {
+    name: &'static str,
+    allowed: &'static str,
+    read: fn(&mut Environment, &OsStr) -> Option<()>,
+}
+
+const VARIABLES: [Variable; 8] = [
+    Variable {
+        name: "HEAPLENS_MODE",
+        allowed: "off, sampled or exact",
+        read: |environment, value| set(&mut environment.mode, parse_mode(value.as_bytes())),
+    },
+    Variable {
+        name: "HEAPLENS_SAMPLE_BYTES",
+        allowed: "a size of at least 1 byte, such as 512KiB",
+        read: |environment, value| set(&mut environment.sample_bytes, size(value)),
+    },
+    Variable {
+        name: "HEAPLENS_DEPTH",
+        allowed: "a number of frames from 8 to 256",
+        read: |environment, value| set(&mut environment.depth, parse_depth(value.as_bytes())),
+    },
+    Variable {
+        name: "HEAPLENS_DIR",
+        allowed: "the path of a folder",
+        read: |environment, value| {
+            set(
+                &mut environment.dir,
+                (!value.is_empty()).then(|| PathBuf::from(value)),
+            )
+        },
+    },
+    Variable {
+        name: "HEAPLENS_INTERVAL",
+        allowed: "a time of at least 10ms, such as 60s or 5min, or 0 for none",
+        read: |environment, value| set(&mut environment.interval, interval(value)),
+    },
+    Variable {
+        name: "HEAPLENS_KEEP",
+        allowed: "a number of files, at least 1",
+        read: |environment, value| {
+            let files = value.to_str().and_then(|text| text.trim().parse().ok());
+            set(&mut environment.keep, files.filter(|files| *files >= 1))
+        },
+    },
+    Variable {
+        name: "HEAPLENS_MAX_DISK",
+        allowed: "a size of at least 1 byte, such as 256MiB",
+        read: |environment, value| set(&mut environment.max_disk, size(value)),
+    },
+    Variable {
+        name: "HEAPLENS_SIGNAL",
+        allowed: "USR1, USR2, HUP, QUIT, WINCH or none",
+        read: |environment, value| set(&mut environment.signal, signal(value)),
+    },
+];
+
+impl Environment {
+    /// Reads the variables that concern heaplens, and says in a line each what is wrong with them.
+    pub(super) fn read(
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> (Self, Vec<String>) {
+        let mut environment = Self::default();
+        let mut warnings = Vec::new();
+        for (name, value) in variables {
+            if !name.as_bytes().starts_with(PREFIX.as_bytes()) {
+                continue;
+            }
+            let Some(variable) = VARIABLES.iter().find(|variable| *variable.name == *name) else {
+                if !SILENT.iter().any(|silent| **silent == *name) {
+                    warnings.push(unknown(&name.to_string_lossy()));
+                }
+                continue;
+            };
+            if (variable.read)(&mut environment, &value).is_none() {
+                warnings.push(format!(
+                    "{}=\"{}\" is ignored: it takes {}",
+                    variable.name,
+                    printable(&value.to_string_lossy()),
+                    variable.allowed,
+                ));
+            }
+        }
+        (environment, warnings)
+    }
+
+    /// The environment of this process; that of a program with raised privileges is not trusted.
+    pub(super) fn of_process() -> (Self, Vec<String>) {
+        // SAFETY: reads a number from the auxiliary vector, which the kernel has set up.
+        if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+            return (Self::default(), Vec::new());
+        }
+        Self::read(std::env::vars_os())
+    }
+}
+
+fn set<T>(setting: &mut Option<T>, value: Option<T>) -> Option<()> {
+    *setting = value;
+    setting.as_ref().map(|_| ())
+}
+
+fn size(value: &OsStr) -> Option<u64> {
+    parse_bytes(value.as_bytes()).filter(|bytes| *bytes >= 1)
+}
+
+fn interval(value: &OsStr) -> Option<Duration> {
+    let text = value.to_str()?.trim();
+    if text.eq_ignore_ascii_case("none") || text == "0" {
+        return Some(Duration::ZERO);
+    }
+    let interval = humantime::parse_duration(text).ok()?;
+    (interval.is_zero() || interval >= MIN_INTERVAL).then_some(interval)
+}
+
+fn signal(value: &OsStr) -> Option<Signal> {
+    let upper = value.to_str()?.trim().to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    let known = Signal::ALL
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
+    known.map(|(_, signal)| *signal)
+}
+
+fn unknown(name: &str) -> String {
+    let nearest = VARIABLES
+        .iter()
+        .map(|variable| (distance(name, variable.name), variable.name));
+    match nearest.min() {
+        Some((distance, near)) if distance <= 3 => {
+            format!("{} is not a setting: did you mean {near}?", printable(name))
+        }
+        _ => format!("{} is not a setting of this version", printable(name)),
+    }
+}
+
+/// How many letters to insert, delete or replace to get from one name to the other.
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, from) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(variables: &[(&str, &str)]) -> (Environment, Vec<String>) {
+        let owned = variables
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        Environment::read(owned)
+    }
+
+    #[test]
+    fn each_variable() {
+        let (environment, warnings) = read(&[
+            ("HEAPLENS_MODE", "exact"),
+            ("HEAPLENS_SAMPLE_BYTES", "64KiB"),
+            ("HEAPLENS_DEPTH", "32"),
+            ("HEAPLENS_DIR", "/var/lib/snapshots"),
+            ("HEAPLENS_INTERVAL", "200ms"),
+            ("HEAPLENS_KEEP", "7"),
+            ("HEAPLENS_MAX_DISK", "1GiB"),
+            ("HEAPLENS_SIGNAL", "SIGUSR1"),
+            ("HEAPLENS_TEST_TOOLS", "require"),
+            ("HEAPLESS", "1"),
+        ]);
+        assert_eq!(
+            environment,
+            Environment {
+                mode: Some(Mode::Exact),
+                sample_bytes: Some(64 << 10),
+                depth: Some(32),
+                dir: Some(PathBuf::from("/var/lib/snapshots")),
+                interval: Some(Duration::from_millis(200)),
+                keep: Some(7),
+                max_disk: Some(1 << 30),
+                signal: Some(Signal::Usr1),
+            }
+        );
+        assert_eq!(warnings, Vec::<String>::new());
+    }
+
+    #[test]
+    fn none_is_written_in_several_ways() {
+        for text in ["0", "none", "None", "0s", " 0 "] {
+            assert_eq!(interval(OsStr::new(text)), Some(Duration::ZERO), "{text}");
+        }
+        for text in ["none", "NONE", " none "] {
+            assert_eq!(signal(OsStr::new(text)), Some(Signal::None), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_bad_value_gets_one_line_and_changes_nothing() {
+        for (name, value) in [
+            ("HEAPLENS_MODE", "on"),
+            ("HEAPLENS_SAMPLE_BYTES", "0"),
+            ("HEAPLENS_SAMPLE_BYTES", "lots"),
+            ("HEAPLENS_DEPTH", "3"),
+            ("HEAPLENS_DIR", ""),
+            ("HEAPLENS_INTERVAL", "60"),
+            ("HEAPLENS_INTERVAL", "9ms"),
+            ("HEAPLENS_INTERVAL", "-1s"),
+            ("HEAPLENS_KEEP", "0"),
+            ("HEAPLENS_KEEP", "-3"),
+            ("HEAPLENS_MAX_DISK", "1.5GiB"),
+            ("HEAPLENS_SIGNAL", "KILL"),
+        ] {
+            let (environment, warnings) = read(&[(name, value)]);
+            assert_eq!(environment, Environment::default(), "{name}={value}");
+            assert_eq!(warnings.len(), 1, "{name}={value}");
+            let start = format!("{name}=\"{value}\" is ignored: it takes ");
+            assert!(warnings[0].starts_with(&start), "{}", warnings[0]);
+            assert!(warnings[0].len() > start.len());
+        }
+    }
+
+    #[test]
+    fn unknown_variables_get_a_hint() {
+        let line = |name| read(&[(name, "1")]).1.join("; ");
+        assert_eq!(
+            line("HEAPLENS_INTERVALL"),
+            "HEAPLENS_INTERVALL is not a setting: did you mean HEAPLENS_INTERVAL?"
+        );
+        assert_eq!(
+            line("HEAPLENS_MOD"),
+            "HEAPLENS_MOD is not a setting: did you mean HEAPLENS_MODE?"
+        );
+        assert_eq!(
+            line("HEAPLENS_FRAGMENTATION"),
+            "HEAPLENS_FRAGMENTATION is not a setting of this version"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_gives_a_setting_or_one_harmless_line(
+            which in 0..VARIABLES.len(),
+            value in any::<Vec<u8>>(),
+        ) {
+            let value = OsStr::from_bytes(&value).to_owned();
+            let pair = (OsString::from(VARIABLES[which].name), value);
+            let (environment, warnings) = Environment::read([pair]);
+            prop_assert_eq!(environment == Environment::default(), warnings.len() == 1);
+            prop_assert!(warnings.iter().all(|line| !line.contains(char::is_control)));
+        }
+
+        #[test]
+        fn distance_is_one_for_one_letter(name in "[A-Z]{1,20}", at in any::<prop::sample::Index>()) {
+            let at = at.index(name.len());
+            let mut shorter = name.clone();
+            shorter.remove(at);
+            prop_assert_eq!(distance(&name, &name), 0);
+            prop_assert_eq!(distance(&name, &shorter), 1);
+            prop_assert_eq!(distance(&shorter, &name), 1);
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! What the system says about this process: its memory, its control group, its names.
+//!
+//! The readers of memory are pure over a root folder, so that tests can feed them trees of other
+//! systems. Whatever is not there is absent from the result; nothing here fails.
+
+use crate::snapshot::ProcessMemory;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Memory of this process.
+pub(super) fn of_process() -> ProcessMemory {
+    // SAFETY: asks for a constant of the system.
+    let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    read(Path::new("/"), u64::try_from(page_bytes).unwrap_or(4096))
+}
+
+fn read(root: &Path, page_bytes: u64) -> ProcessMemory {
+    let text = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
+    let group = Group::find(
+        root,
+        &text("proc/self/cgroup"),
+        &text("proc/self/mountinfo"),
+    );
+    let (cgroup_limit_bytes, cgroup_usage_bytes) = match group {
+        Some(group) => group.limit_and_usage(),
+        None => (None, None),
+    };
+    ProcessMemory {
+        rss_bytes: resident_pages(&text("proc/self/statm"))
+            .and_then(|pages| pages.checked_mul(page_bytes)),
+        rss_peak_bytes: high_water_mark(&text("proc/self/status")),
+        allocator_resident_bytes: None,
+        cgroup_limit_bytes,
+        cgroup_usage_bytes,
+    }
+}
+
+/// The second number of `statm`.
+fn resident_pages(statm: &str) -> Option<u64> {
+    statm.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// `VmHWM:     1234 kB`.
+fn high_water_mark(status: &str) -> Option<u64> {
+    let value = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+/// The control group of a process: a folder below the mount point of its hierarchy.
+#[derive(Debug, PartialEq, Eq)]
+struct Group {
+    version: Version,
+    mount_point: PathBuf,
+    folder: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    One,
+    Two,
+}
+
+impl Version {
+    const fn limit_file(self) -> &'static str {
+        match self {
+            Self::One => "memory.limit_in_bytes",
+            Self::Two => "memory.max",
+        }
+    }
+
+    const fn usage_file(self) -> &'static str {
+        match self {
+            Self::One => "memory.usage_in_bytes",
+            Self::Two => "memory.current",
+        }
+    }
+}
+
+/// Version 1 writes "no limit" as the largest multiple of a page; nobody has this much.
+const UNLIMITED_FROM: u64 = 1 << 60;
+
+impl Group {
+    /// The group that accounts for memory. Where both versions are mounted that is version 1's if
+    /// it has the controller.
+    fn find(root: &Path, cgroup: &str, mountinfo: &str) -> Option<Self> {
+        let memberships = || {
+            cgroup.lines().filter_map(|line| {
+                let mut fields = line.splitn(3, ':');
+                let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
+                Some((controllers, path))
+            })
+        };
+        let one =
+            memberships().find(|(controllers, _)| controllers.split(',').any(|c| c == "memory"));
+        let two = memberships().find(|(controllers, _)| controllers.is_empty());
+        let (version, (_, path)) = match (one, two) {
+            (Some(one), _) => (Version::One, one),
+            (None, Some(two)) => (Version::Two, two),
+            (None, None) => return None,
+        };
+        let (mount_root, mount_point) = mountinfo.lines().find_map(|line| mount(line, version))?;
+        let mount_point = root.join(mount_point.strip_prefix("/").unwrap_or(&mount_point));
+        // In a container the path may be the host's, and then so is the mount's root.
+        let inside = Path::new(path)
+            .strip_prefix(&mount_root)
+            .unwrap_or(Path::new(""));
+        let plain = inside
+            .components()
+            .all(|part| matches!(part, std::path::Component::Normal(_)));
+        let folder = if plain {
+            mount_point.join(inside)
+        } else {
+            mount_point.clone()
+        };
+        Some(Self {
+            version,
+            mount_point,
+            folder,
+        })
+    }
+
+    /// The tightest limit of the group and those around it, with that group's usage; without any
+    /// limit the usage of the group itself.
+    fn limit_and_usage(&self) -> (Option<u64>, Option<u64>) {
+        let around = self
+            .folder
+            .ancestors()
+            .take_while(|path| path.starts_with(&self.mount_point));
+        let limited = around.filter_map(|path| {
+            let limit = number(&path.join(self.version.limit_file()))?;
+            (limit < UNLIMITED_FROM).then_some((limit, path))
+        });
+        let usage = |path: &Path| number(&path.join(self.version.usage_file()));
+        match limited.min_by_key(|(limit, _)| *limit) {
+            Some((limit, path)) => (Some(limit), usage(path)),
+            None => (None, usage(&self.folder)),
+        }
+    }
+}
+
+/// Root and mount point of a hierarchy with a memory controller, from a line of `mountinfo`:
+/// `36 35 98:0 /root /mount/point rw,noatime master:1 - type source options`.
+fn mount(line: &str, version: Version) -> Option<(PathBuf, PathBuf)> {
+    let (mount, file_system) = line.split_once(" - ")?;
+    let mut mount = mount.split(' ').skip(3);
+    let (root, point) = (mount.next()?, mount.next()?);
+    let mut file_system = file_system.split(' ');
+    let (kind, options) = (file_system.next()?, file_system.nth(1).unwrap_or_default());
+    let fits = match version {
+        Version::One => kind == "cgroup" && options.split(',').any(|option| option == "memory"),
+        Version::Two => kind == "cgroup2",
+    };
+    fits.then(|| (unescape(root), unescape(point)))
+}
+
+/// Spaces and the like are written as octal escapes in `mountinfo`.
+fn unescape(path: &str) -> PathBuf {
+    PathBuf::from(
+        path.replace("\\040", " ")
+            .replace("\\011", "\t")
+            .replace("\\134", "\\"),
+    )
+}
+
+/// A number in a file of its own; `max` is none.
+fn number(path: &Path) -> Option<u64> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// Path of the executable, as it was when the process began.
+pub(super) fn executable() -> Option<PathBuf> {
+    let path = std::env::current_exe().ok()?;
+    // So the kernel marks a file that was replaced or removed since.
+    match path
+        .to_str()
+        .and_then(|text| text.strip_suffix(" (deleted)"))
+    {
+        Some(original) => Some(PathBuf::from(original)),
+        None => Some(path),
+    }
+}
+
+/// Name of the host, empty if there is none.
+pub(super) fn host_name() -> String {
+    let mut name = [0_u8; 256];
+    // SAFETY: the buffer is valid for the length that is passed.
+    let result = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) };
+    let end = name.iter().position(|byte| *byte == 0);
+    match (result, end) {
+        (0, Some(end)) => String::from_utf8_lossy(&name[..end]).into_owned(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNT_TWO: &str =
+        "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
+
+    /// A root folder with these files.
+    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        for (path, text) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().expect("a file in a folder")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        }
+        root
+    }
+
+    fn limit_and_usage(files: &[(&str, &str)]) -> (Option<u64>, Option<u64>) {
+        let memory = read(tree(files).path(), 4096);
+        (memory.cgroup_limit_bytes, memory.cgroup_usage_bytes)
+    }
+
+    #[test]
+    fn an_empty_system_knows_nothing() {
+        assert_eq!(read(tree(&[]).path(), 4096), ProcessMemory::default());
+        let garbage = [
+            ("proc/self/statm", "x"),
+            ("proc/self/status", "VmHWM: lots"),
+            ("proc/self/cgroup", "::::\n\u{1}"),
+            ("proc/self/mountinfo", "1 2 - 3\n - \n"),
+        ];
+        assert_eq!(read(tree(&garbage).path(), 4096), ProcessMemory::default());
+    }
+
+    #[test]
+    fn resident_memory() {
+        let root = tree(&[
+            ("proc/self/statm", "1000 250 30 4 0 60 0\n"),
+            (
+                "proc/self/status",
+                "Name:\tx y\nVmPeak:\t    9999 kB\nVmHWM:\t    1234 kB\n",
+            ),
+        ]);
+        let memory = read(root.path(), 4096);
+        assert_eq!(memory.rss_bytes, Some(250 * 4096));
+        assert_eq!(memory.rss_peak_bytes, Some(1234 * 1024));
+    }
+
+    #[test]
+    fn this_process_is_resident() {
+        let memory = of_process();
+        let (now, peak) = (
+            memory.rss_bytes.expect("statm"),
+            memory.rss_peak_bytes.expect("status"),
+        );
+        assert!(now > 100 << 10 && peak > 100 << 10);
+    }
+
+    #[test]
+    fn version_2_in_a_container_of_its_own_name_space() {
+        let files = [
+            ("proc/self/cgroup", "0::/\n"),
+            ("proc/self/mountinfo", MOUNT_TWO),
+            ("sys/fs/cgroup/memory.max", "536870912\n"),
+            ("sys/fs/cgroup/memory.current", "1000\n"),
+        ];
+        assert_eq!(limit_and_usage(&files), (Some(536_870_912), Some(1000)));
+    }
+
+    #[test]
+    fn the_tightest_limit_around_counts() {
+        let files = [
+            ("proc/self/cgroup", "0::/pods/pod1/app\n"),
+            ("proc/self/mountinfo", MOUNT_TWO),
+            ("sys/fs/cgroup/pods/memory.max", "9000\n"),
+            ("sys/fs/cgroup/pods/memory.current", "3\n"),
+            ("sys/fs/cgroup/pods/pod1/memory.max", "8000\n"),
+            ("sys/fs/cgroup/pods/pod1/memory.current", "2\n"),
+            ("sys/fs/cgroup/pods/pod1/app/memory.max", "max\n"),
+            ("sys/fs/cgroup/pods/pod1/app/memory.current", "1\n"),
+        ];
+        assert_eq!(limit_and_usage(&files), (Some(8000), Some(2)));
+        assert_eq!(limit_and_usage(&files[..2]), (None, None));
+        let unlimited = [files[0], files[1], files[6], files[7]];
+        assert_eq!(limit_and_usage(&unlimited), (None, Some(1)));
+    }
+
+    #[test]
+    fn version_1_with_the_hosts_path() {
+        let cgroup = "5:cpu,cpuacct:/docker/abc\n4:memory:/docker/abc\n0::/system.slice\n";
+        let mountinfo = format!(
+            "{MOUNT_TWO}33 30 0:29 /docker/abc /sys/fs/cgroup/mem\\040ory ro - cgroup cgroup rw,memory\n"
+        );
+        let with_limit = |limit| {
+            limit_and_usage(&[
+                ("proc/self/cgroup", cgroup),
+                ("proc/self/mountinfo", &mountinfo),
+                ("sys/fs/cgroup/mem ory/memory.limit_in_bytes", limit),
+                ("sys/fs/cgroup/mem ory/memory.usage_in_bytes", "77\n"),
+            ])
+        };
+        assert_eq!(with_limit("1048576\n"), (Some(1 << 20), Some(77)));
+        assert_eq!(with_limit("9223372036854771712\n"), (None, Some(77)));
+    }
+
+    #[test]
+    fn a_group_outside_of_what_is_mounted_is_not_followed() {
+        let files = [
+            ("proc/self/cgroup", "0::/../../elsewhere\n"),
+            ("proc/self/mountinfo", MOUNT_TWO),
+            ("sys/fs/cgroup/memory.max", "5\n"),
+            ("elsewhere/memory.max", "4\n"),
+        ];
+        assert_eq!(limit_and_usage(&files), (Some(5), None));
+    }
+}

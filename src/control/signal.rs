@@ -1,0 +1,164 @@
+//! A signal from outside that asks for a snapshot.
+//!
+//! The handler sets a flag and wakes the keeper. A handler that the host has installed stays.
+
+use super::config::Signal;
+use super::requests::REQUESTS;
+use std::{io, mem, ptr};
+
+/// Why the signal does not ask for snapshots.
+#[derive(Debug)]
+pub(super) enum NotInstalled {
+    /// The host handles or ignores it.
+    Taken,
+    System(io::Error),
+}
+
+impl Signal {
+    const fn number(self) -> Option<libc::c_int> {
+        match self {
+            Self::None => None,
+            Self::Usr1 => Some(libc::SIGUSR1),
+            Self::Usr2 => Some(libc::SIGUSR2),
+            Self::Hup => Some(libc::SIGHUP),
+            Self::Quit => Some(libc::SIGQUIT),
+            Self::Winch => Some(libc::SIGWINCH),
+        }
+    }
+
+    /// The name that `kill -l` gives it.
+    pub(super) fn name(self) -> &'static str {
+        let known = Self::ALL.iter().find(|(_, signal)| *signal == self);
+        known.map_or("unknown", |(name, _)| *name)
+    }
+}
+
+/// Installs the handler, unless there is one.
+pub(super) fn install(signal: Signal) -> Result<(), NotInstalled> {
+    let Some(number) = signal.number() else {
+        return Ok(());
+    };
+    // SAFETY: all zeros is a valid value of this plain structure.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    // SAFETY: asks for the action in force; the structure is valid to be written to.
+    if unsafe { libc::sigaction(number, ptr::null(), &raw mut action) } != 0 {
+        return Err(NotInstalled::System(io::Error::last_os_error()));
+    }
+    if action.sa_sigaction != libc::SIG_DFL {
+        return Err(NotInstalled::Taken);
+    }
+    action.sa_sigaction = on_signal as extern "C" fn(libc::c_int) as libc::sighandler_t;
+    // No system call of the host fails because of us, and no small stack of it is ours to use.
+    action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
+    // SAFETY: the handler only touches atomics, and the structure is fully initialised.
+    if unsafe { libc::sigaction(number, &raw const action, ptr::null_mut()) } != 0 {
+        return Err(NotInstalled::System(io::Error::last_os_error()));
+    }
+    Ok(())
+}
+
+extern "C" fn on_signal(_: libc::c_int) {
+    // SAFETY: the location of this thread's `errno` is always valid. The interrupted code must find
+    // its own value again.
+    unsafe {
+        let errno = libc::__errno_location();
+        let before = *errno;
+        REQUESTS.signal();
+        *errno = before;
+    }
+}
+
+/// Blocks all signals that come from outside on the calling thread until dropped. A thread that is
+/// started meanwhile has them blocked for good, so the host's handlers never run on it.
+pub(super) struct Blocked {
+    before: libc::sigset_t,
+}
+
+impl Blocked {
+    pub(super) fn new() -> Self {
+        // SAFETY: all zeros is a valid value of a signal set, and each call gets valid ones.
+        unsafe {
+            let mut all: libc::sigset_t = mem::zeroed();
+            let mut before: libc::sigset_t = mem::zeroed();
+            libc::sigfillset(&raw mut all);
+            // What a fault raises is for the host's crash handler, also on our thread.
+            for fault in [
+                libc::SIGSEGV,
+                libc::SIGBUS,
+                libc::SIGFPE,
+                libc::SIGILL,
+                libc::SIGTRAP,
+                libc::SIGABRT,
+            ] {
+                libc::sigdelset(&raw mut all, fault);
+            }
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+            Self { before }
+        }
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // SAFETY: the set was filled in by the system.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, ptr::null_mut());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    extern "C" fn host(_: libc::c_int) {}
+
+    fn handler(signal: libc::c_int) -> libc::sighandler_t {
+        // SAFETY: as in `install`.
+        unsafe {
+            let mut action: libc::sigaction = mem::zeroed();
+            assert_eq!(libc::sigaction(signal, ptr::null(), &raw mut action), 0);
+            action.sa_sigaction
+        }
+    }
+
+    #[test]
+    fn a_handler_of_the_host_stays() {
+        let host = host as extern "C" fn(libc::c_int) as libc::sighandler_t;
+        for taken in [host, libc::SIG_IGN] {
+            // SAFETY: a handler that does nothing, for a signal that no other test uses.
+            unsafe { libc::signal(libc::SIGWINCH, taken) };
+            assert!(matches!(install(Signal::Winch), Err(NotInstalled::Taken)));
+            assert_eq!(handler(libc::SIGWINCH), taken);
+        }
+    }
+
+    #[test]
+    fn the_handler_keeps_errno() {
+        install(Signal::Quit).expect("the signal is free");
+        // SAFETY: `errno` is this thread's; the handler is ours, and `raise` returns after it.
+        unsafe {
+            *libc::__errno_location() = 42;
+            assert_eq!(libc::raise(libc::SIGQUIT), 0);
+            assert_eq!(*libc::__errno_location(), 42);
+        }
+        assert!(REQUESTS.take_signal());
+        install(Signal::None).expect("nothing to do");
+    }
+
+    #[test]
+    fn blocked_signals_come_back() {
+        let is_blocked = || {
+            // SAFETY: asks for this thread's mask.
+            unsafe {
+                let mut mask: libc::sigset_t = mem::zeroed();
+                libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), &raw mut mask);
+                libc::sigismember(&raw const mask, libc::SIGTERM) == 1
+            }
+        };
+        let blocked = Blocked::new();
+        assert!(is_blocked());
+        drop(blocked);
+        assert!(!is_blocked());
+    }
+}

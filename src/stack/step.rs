@@ -1,0 +1,184 @@
+//! One step of a walk: from a frame to its caller, by the rule for the frame and the stack.
+//!
+//! Pure but for reads of the stack, which are checked. Does not remember anything.
+
+use super::Registers;
+use super::bounds::StackBounds;
+use super::modules::{Modules, NoRule};
+use super::rules::{BasePointer, Frame, Rule, RuleCache};
+use crate::snapshot::TruncatedCause;
+use std::ops::Range;
+
+/// Where rules come from.
+pub(crate) struct Stepper<'a> {
+    pub(crate) modules: &'a Modules,
+    pub(crate) rules: &'a RuleCache,
+}
+
+/// What a step leads to.
+pub(super) enum Outcome {
+    Caller(Registers, Check),
+    Ended(Ending, Check),
+}
+
+/// What the step read, beside the return address below the caller's stack pointer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub(super) struct Check(u32);
+
+impl Check {
+    /// The step is taken anew. Zero, so that fresh memory is valid.
+    pub(super) const AGAIN: Self = Self(0);
+    /// Outermost: the rule alone says so.
+    pub(super) const END: Self = Self(1);
+    /// Nothing more: rbp was not saved.
+    pub(super) const RETURN_ADDRESS: Self = Self(2);
+    /// rbp was saved so many words above the stack pointer, plus this number.
+    const SAVED_BASE: u32 = 3;
+
+    /// Whether comparing words is enough.
+    #[inline]
+    pub(super) fn is_by_words(self) -> bool {
+        self.0 >= Self::RETURN_ADDRESS.0
+    }
+
+    /// Bytes from the stack pointer up to the saved rbp, where there is one.
+    #[inline]
+    pub(super) fn saved_base_offset(self) -> Option<u64> {
+        self.0
+            .checked_sub(Self::SAVED_BASE)
+            .map(|words| u64::from(words) * 8)
+    }
+
+    pub(super) fn saved(words: u64) -> Self {
+        match u32::try_from(words) {
+            Ok(words) if words < u32::MAX - Self::SAVED_BASE => Self(words + Self::SAVED_BASE),
+            _ => Self::AGAIN,
+        }
+    }
+}
+
+/// How a walk ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub(super) struct Ending(u32);
+
+impl Ending {
+    pub(super) const COMPLETE: Self = Self(0);
+
+    pub(super) fn truncated(cause: TruncatedCause) -> Self {
+        Self(1 + cause as u32)
+    }
+
+    pub(super) fn cause(self) -> Option<TruncatedCause> {
+        use TruncatedCause::*;
+        let causes = [
+            UnknownModule,
+            NoUnwindInfo,
+            UnsupportedRule,
+            BadStack,
+            TooDeep,
+        ];
+        causes
+            .into_iter()
+            .find(|&cause| self == Self::truncated(cause))
+    }
+}
+
+impl Stepper<'_> {
+    /// One step outward, by the rule for the frame.
+    #[inline]
+    pub(super) fn step(&self, at: Registers, stack: &Stack) -> Outcome {
+        let end = |cause| Outcome::Ended(Ending::truncated(cause), Check::AGAIN);
+        let rule = match self.rule(at.pc) {
+            Ok(rule) => rule,
+            Err(NoRule::UnknownModule) => return end(TruncatedCause::UnknownModule),
+            Err(NoRule::NoUnwindInfo) => return end(TruncatedCause::NoUnwindInfo),
+            Err(NoRule::Unsupported) => return end(TruncatedCause::UnsupportedRule),
+        };
+        let offset = |base: u64, by: i32| base.wrapping_add(i64::from(by) as u64);
+        let (cfa, is_plain) = match rule.frame() {
+            Frame::StackPointer(by) => (offset(at.sp, by), true),
+            Frame::BasePointer(by) => (offset(at.bp, by), true),
+            Frame::AtBasePointer(by) => match stack.word(offset(at.bp, by)) {
+                Some(cfa) => (cfa, false),
+                None => return end(TruncatedCause::BadStack),
+            },
+            Frame::Signal => return self.interrupted(at, stack),
+            Frame::End => return Outcome::Ended(Ending::COMPLETE, Check::END),
+        };
+        // A caller's frame lies above its callee's; anything else would walk in circles.
+        let return_address = match stack.word(cfa.wrapping_sub(8)) {
+            Some(word) if cfa > at.sp => word,
+            _ => return end(TruncatedCause::BadStack),
+        };
+        let (saved, bp) = match rule.base_pointer() {
+            BasePointer::Same => (None, Some(at.bp)),
+            BasePointer::AtCfa(by) => (Some(offset(cfa, by)), stack.word(offset(cfa, by))),
+            BasePointer::AtBasePointer(by) => (None, stack.word(offset(at.bp, by))),
+        };
+        let Some(bp) = bp else {
+            return end(TruncatedCause::BadStack);
+        };
+        if return_address == 0 {
+            // How clone leaves the outermost frame of a thread where it has no unwind rule for it.
+            return Outcome::Ended(Ending::COMPLETE, Check::AGAIN);
+        }
+        let check = match (is_plain, rule.base_pointer(), saved) {
+            (true, BasePointer::Same, _) => Check::RETURN_ADDRESS,
+            (true, _, Some(saved)) if saved >= at.sp => Check::saved((saved - at.sp) / 8),
+            _ => Check::AGAIN,
+        };
+        let pc = return_address.wrapping_sub(1);
+        Outcome::Caller(Registers { pc, sp: cfa, bp }, check)
+    }
+
+    #[inline]
+    fn rule(&self, pc: u64) -> Result<Rule, NoRule> {
+        if let Some(rule) = self.rules.get(pc) {
+            return Ok(rule);
+        }
+        let rule = self.modules.rule(pc)?;
+        self.rules.put(pc, rule);
+        Ok(rule)
+    }
+
+    /// The frame that a signal interrupted: its registers lie in the context above the handler's
+    /// frame (`struct ucontext` of the kernel's x86-64 ABI: a header of 40 bytes, then r8 to r15,
+    /// rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip).
+    #[cold]
+    fn interrupted(&self, at: Registers, stack: &Stack) -> Outcome {
+        let register = |index: u64| stack.word(at.sp + 40 + 8 * index);
+        match (register(16), register(15), register(10)) {
+            (Some(pc), Some(sp), Some(bp)) if sp > at.sp => {
+                Outcome::Caller(Registers { pc, sp, bp }, Check::AGAIN)
+            }
+            _ => Outcome::Ended(Ending::truncated(TruncatedCause::BadStack), Check::AGAIN),
+        }
+    }
+}
+
+/// The part of the thread's stack that a walk may read.
+pub(super) struct Stack {
+    readable: Range<u64>,
+}
+
+impl Stack {
+    #[inline]
+    pub(super) fn around(sp: u64, bounds: &StackBounds) -> Self {
+        // On an unknown stack the page of the innermost frame is there for sure, and no other.
+        let readable = bounds.of(sp).unwrap_or(sp..(sp | 0xfff) + 1);
+        Self { readable }
+    }
+
+    /// A word of the stack, where it is one.
+    #[inline(always)]
+    pub(super) fn word(&self, address: u64) -> Option<u64> {
+        let is_readable = address >= self.readable.start
+            && address <= self.readable.end.wrapping_sub(8)
+            && address & 7 == 0;
+        // SAFETY: aligned and within this thread's stack, above the walk's own frames: mapped, and
+        // changed by nobody while this thread walks it.
+        is_readable.then(|| unsafe { (address as *const u64).read_volatile() })
+    }
+}

@@ -1,0 +1,360 @@
+//! Exact counters for each site: shared rows, and a write-back cache for each thread in front.
+//!
+//! The common path writes only the thread's own cache. A line that is evicted is added to the
+//! shared row. A reader gets the sum of both without stopping anyone: each row counts the flushes
+//! that began and ended, and a row whose count moved while the caches were read is read again.
+
+use super::age_map::{AGE_BINS, AgeMap};
+use super::mapped::{Mapped, Zeroed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicI64, AtomicU64, fence};
+
+/// What a site sums up to, apart from ages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) live_bytes: i64,
+    pub(crate) live_count: i64,
+    pub(crate) total_bytes: u64,
+    pub(crate) total_count: u64,
+}
+
+/// A change that is not yet in a shared row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Delta {
+    pub(crate) allocated_bytes: u64,
+    pub(crate) allocated_count: u64,
+    pub(crate) freed_bytes: u64,
+    pub(crate) freed_count: u64,
+}
+
+impl Delta {
+    pub(crate) fn allocation(bytes: u64) -> Self {
+        Self {
+            allocated_bytes: bytes,
+            allocated_count: 1,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn free(bytes: u64) -> Self {
+        Self {
+            freed_bytes: bytes,
+            freed_count: 1,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn live_bytes(&self) -> i64 {
+        self.allocated_bytes.wrapping_sub(self.freed_bytes) as i64
+    }
+}
+
+impl Sums {
+    pub(crate) fn add(&mut self, delta: &Delta) {
+        self.live_bytes = self.live_bytes.wrapping_add(delta.live_bytes());
+        self.live_count += delta.allocated_count.wrapping_sub(delta.freed_count) as i64;
+        self.total_bytes = self.total_bytes.wrapping_add(delta.allocated_bytes);
+        self.total_count += delta.allocated_count;
+    }
+}
+
+/// The shared rows, by site.
+pub(crate) struct Counters {
+    rows: Mapped<Row>,
+    /// Live bytes by age bin: `AGE_BINS` columns one after the other.
+    bins: Mapped<AtomicI64>,
+}
+
+#[repr(C)]
+struct Row {
+    /// Flushes begun in the low half, ended in the high half.
+    flushes: AtomicU64,
+    live_count: AtomicI64,
+    total_bytes: AtomicU64,
+    total_count: AtomicU64,
+}
+
+// SAFETY: only atomic integers.
+unsafe impl Zeroed for Row {}
+
+const FLUSH_BEGUN: u64 = 1;
+const FLUSH_ENDED: u64 = 1 << 32;
+
+impl Counters {
+    /// Rows for sites below `sites`.
+    pub(crate) fn new(sites: usize) -> Self {
+        let (rows, bins) = (Mapped::new(sites), Mapped::new(sites * AGE_BINS));
+        Self {
+            rows: if bins.is_empty() { Mapped::EMPTY } else { rows },
+            bins,
+        }
+    }
+
+    /// Sites below this number have rows.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Adds to a shared row at once: for threads without a cache.
+    pub(crate) fn add(&self, site: u32, bin: usize, delta: &Delta) {
+        self.flush(site, bin, delta, || ());
+    }
+
+    /// Adds to a shared row; `clear` empties the place that held the change until now.
+    fn flush(&self, site: u32, bin: usize, delta: &Delta, clear: impl FnOnce()) {
+        let Some(row) = self.rows.get(site as usize) else {
+            return clear();
+        };
+        row.flushes.fetch_add(FLUSH_BEGUN, AcqRel);
+        let live_bytes = delta.live_bytes();
+        if live_bytes != 0 {
+            self.bin(bin, site as usize).fetch_add(live_bytes, Relaxed);
+        }
+        row.live_count.fetch_add(
+            delta.allocated_count.wrapping_sub(delta.freed_count) as i64,
+            Relaxed,
+        );
+        if delta.allocated_count != 0 {
+            row.total_bytes.fetch_add(delta.allocated_bytes, Relaxed);
+            row.total_count.fetch_add(delta.allocated_count, Relaxed);
+        }
+        clear();
+        row.flushes.fetch_add(FLUSH_ENDED, Release);
+    }
+
+    fn bin(&self, bin: usize, site: usize) -> &AtomicI64 {
+        &self.bins[(bin % AGE_BINS) * self.rows.len() + site]
+    }
+
+    /// The flush count of a row; `None` while a flush is under way. A second, equal reading proves
+    /// that none came in between.
+    pub(crate) fn settled(&self, site: usize) -> Option<u64> {
+        fence(Acquire);
+        let flushes = self.rows[site].flushes.load(Acquire);
+        (flushes as u32 == (flushes >> 32) as u32).then_some(flushes)
+    }
+
+    /// A shared row, and its live bytes by age bin.
+    pub(crate) fn read(&self, site: usize) -> (Sums, [i64; AGE_BINS]) {
+        let row = &self.rows[site];
+        let bins = std::array::from_fn(|bin| self.bin(bin, site).load(Relaxed));
+        let sums = Sums {
+            live_bytes: bins
+                .iter()
+                .fold(0i64, |sum, bytes| sum.wrapping_add(*bytes)),
+            live_count: row.live_count.load(Relaxed),
+            total_bytes: row.total_bytes.load(Relaxed),
+            total_count: row.total_count.load(Relaxed),
+        };
+        (sums, bins)
+    }
+
+    /// Moves the live bytes of one age bin into another, for sites below `sites`.
+    pub(crate) fn merge_bin(&self, from: usize, into: usize, sites: usize) {
+        for site in 0..sites.min(self.rows.len()) {
+            let source = self.bin(from, site);
+            // Read first: a plain read does not make a page of zeroes a page of its own.
+            if source.load(Relaxed) != 0 {
+                let bytes = source.swap(0, Relaxed);
+                self.bin(into, site).fetch_add(bytes, Relaxed);
+            }
+        }
+    }
+
+    /// Starts and lengths in bytes of the mappings.
+    pub(crate) fn ranges(&self) -> [(std::ptr::NonNull<u8>, usize); 2] {
+        [self.rows.range(), self.bins.range()]
+    }
+}
+
+/// Lines of a thread's cache.
+const LINES: usize = 1024;
+
+/// One thread's write-back cache. Only its owner writes; anyone may read.
+///
+/// A line holds one site and birth tick, since live bytes are kept by age.
+#[repr(C)]
+pub(crate) struct CounterCache {
+    lines: [Line; LINES],
+}
+
+#[repr(C)]
+struct Line {
+    /// `site << 32 | birth`; 0 where free (site 0 is no site).
+    key: AtomicU64,
+    allocated_bytes: AtomicU64,
+    allocated_count: AtomicU64,
+    freed_bytes: AtomicU64,
+    freed_count: AtomicU64,
+}
+
+impl CounterCache {
+    /// Counts an allocation. Only the owner of the cache may call this.
+    #[inline]
+    pub(crate) fn allocated(&self, site: u32, birth: u32, bytes: u64, shared: &Shared<'_>) {
+        let line = self.line(site, birth, shared);
+        bump(&line.allocated_bytes, bytes);
+        bump(&line.allocated_count, 1);
+    }
+
+    /// Counts a free. Only the owner of the cache may call this.
+    #[inline]
+    pub(crate) fn freed(&self, site: u32, birth: u32, bytes: u64, shared: &Shared<'_>) {
+        let line = self.line(site, birth, shared);
+        bump(&line.freed_bytes, bytes);
+        bump(&line.freed_count, 1);
+    }
+
+    #[inline]
+    fn line(&self, site: u32, birth: u32, shared: &Shared<'_>) -> &Line {
+        let key = u64::from(site) << 32 | u64::from(birth);
+        let line = &self.lines[(site ^ birth.wrapping_mul(0x9e37_79b1) >> 20) as usize % LINES];
+        if line.key.load(Relaxed) != key {
+            line.flush(key, shared);
+        }
+        line
+    }
+
+    /// Empties the cache into the shared rows. Only the owner, or its heir, may call this.
+    pub(crate) fn flush(&self, shared: &Shared<'_>) {
+        for line in &self.lines {
+            line.flush(0, shared);
+        }
+    }
+
+    /// Every line in use as (site, birth, change). May be called by anyone; a line that changes
+    /// hands meanwhile is skipped, and its site's flush count tells.
+    pub(crate) fn read(&self, mut visit: impl FnMut(u32, u32, Delta)) {
+        for line in &self.lines {
+            let key = line.key.load(Acquire);
+            if key == 0 {
+                continue;
+            }
+            let delta = line.delta();
+            fence(Acquire);
+            if line.key.load(Relaxed) == key {
+                visit((key >> 32) as u32, key as u32, delta);
+            }
+        }
+    }
+}
+
+impl Line {
+    fn delta(&self) -> Delta {
+        Delta {
+            allocated_bytes: self.allocated_bytes.load(Relaxed),
+            allocated_count: self.allocated_count.load(Relaxed),
+            freed_bytes: self.freed_bytes.load(Relaxed),
+            freed_count: self.freed_count.load(Relaxed),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn flush(&self, new_key: u64, shared: &Shared<'_>) {
+        let clear = || {
+            for cell in [
+                &self.allocated_bytes,
+                &self.allocated_count,
+                &self.freed_bytes,
+                &self.freed_count,
+            ] {
+                cell.store(0, Release);
+            }
+            self.key.store(new_key, Release);
+        };
+        let key = self.key.load(Relaxed);
+        if key == 0 {
+            return clear();
+        }
+        let bin = shared.ages.bin(key as u32);
+        shared
+            .counters
+            .flush((key >> 32) as u32, bin, &self.delta(), clear);
+    }
+}
+
+/// Where a cache flushes to.
+pub(crate) struct Shared<'a> {
+    pub(crate) counters: &'a Counters,
+    pub(crate) ages: &'a AgeMap,
+}
+
+/// Adds without a locked instruction: the caller is the only writer.
+#[inline(always)]
+fn bump(cell: &AtomicU64, by: u64) {
+    cell.store(cell.load(Relaxed).wrapping_add(by), Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache() -> Box<CounterCache> {
+        Box::new(CounterCache {
+            lines: std::array::from_fn(|_| Line {
+                key: AtomicU64::new(0),
+                allocated_bytes: AtomicU64::new(0),
+                allocated_count: AtomicU64::new(0),
+                freed_bytes: AtomicU64::new(0),
+                freed_count: AtomicU64::new(0),
+            }),
+        })
+    }
+
+    #[test]
+    fn caches_and_rows_add_up() {
+        let counters = Counters::new(4096);
+        let ages = AgeMap::new();
+        ages.place(1, 1);
+        ages.set_now(1);
+        let shared = Shared {
+            counters: &counters,
+            ages: &ages,
+        };
+        let cache = cache();
+        for round in 0..10_000u64 {
+            let site = (round % 3_000) as u32 + 1;
+            cache.allocated(site, 1, 100, &shared);
+            if round % 2 == 0 {
+                cache.freed(site, 1, 100, &shared);
+            }
+        }
+        let mut sum = Sums::default();
+        cache.read(|_, _, delta| sum.add(&delta));
+        for site in 0..counters.len() {
+            let (row, bins) = counters.read(site);
+            assert_eq!(bins[1], row.live_bytes);
+            sum.live_bytes += row.live_bytes;
+            sum.live_count += row.live_count;
+            sum.total_bytes += row.total_bytes;
+            sum.total_count += row.total_count;
+        }
+        assert_eq!(
+            sum,
+            Sums {
+                live_bytes: 500_000,
+                live_count: 5_000,
+                total_bytes: 1_000_000,
+                total_count: 10_000
+            }
+        );
+        cache.flush(&shared);
+        let mut lines = 0;
+        cache.read(|_, _, _| lines += 1);
+        assert_eq!(lines, 0);
+    }
+
+    #[test]
+    fn merging_bins_keeps_the_sum() {
+        let counters = Counters::new(64);
+        counters.add(5, 2, &Delta::allocation(300));
+        counters.add(5, 3, &Delta::allocation(40));
+        counters.add(5, 2, &Delta::free(300));
+        counters.merge_bin(3, 2, 64);
+        let (sums, bins) = counters.read(5);
+        assert_eq!((sums.live_bytes, bins[2], bins[3]), (40, 40, 0));
+        assert_eq!(sums.total_count, 2);
+        assert_eq!(counters.settled(5), counters.settled(5));
+    }
+}

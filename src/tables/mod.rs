@@ -1,0 +1,13 @@
+//! Lock-free tables in memory of their own.
+//!
+//! Every table is a value over a mapping, filled by compare-and-swap and never moved, so that the
+//! hook can use it anywhere. A table knows nothing of stacks, modes or time. A full table refuses,
+//! and the caller counts the loss; a table that could not be mapped has no room from the start.
+
+pub(crate) mod age_map;
+pub(crate) mod counters;
+pub(crate) mod large_samples;
+pub(crate) mod mapped;
+pub(crate) mod sample_slots;
+pub(crate) mod site_tree;
+pub(crate) mod slot_bitmap;

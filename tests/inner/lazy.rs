@@ -1,0 +1,63 @@
+//! Large blocks cost what they cost the inner allocator: zeroed ones stay untouched, growing ones
+//! are not copied.
+
+use std::alloc::{GlobalAlloc, Layout, alloc_zeroed, dealloc, realloc};
+
+const MIB: usize = 1 << 20;
+
+/// `bare` is what the program's allocator wraps.
+pub fn as_the_bare_allocator(bare: &impl GlobalAlloc) {
+    let zeroed = Layout::from_size_align(256 * MIB, 8).unwrap();
+    let grown = Layout::from_size_align(64 * MIB, 8).unwrap();
+    // SAFETY: blocks are used with their own layouts, and freed by who made them.
+    unsafe {
+        let bare_faults = faults(|| {
+            let block = bare.alloc_zeroed(zeroed);
+            assert!(!block.is_null());
+            bare.dealloc(block, zeroed);
+        });
+        let our_faults = faults(|| {
+            let block = alloc_zeroed(zeroed);
+            assert!(!block.is_null());
+            dealloc(block, zeroed);
+        });
+        // A header touches one page; tables and thread states a few more.
+        assert!(
+            our_faults <= bare_faults + 64,
+            "alloc_zeroed: {our_faults} > {bare_faults}"
+        );
+
+        let bare_faults = faults(|| {
+            let block = bare.alloc_zeroed(grown);
+            let block = bare.realloc(block, grown, 65 * MIB);
+            assert!(!block.is_null());
+            bare.dealloc(block, Layout::from_size_align_unchecked(65 * MIB, 8));
+        });
+        let our_faults = faults(|| {
+            let block = alloc_zeroed(grown);
+            let block = realloc(block, grown, 65 * MIB);
+            assert!(!block.is_null());
+            dealloc(block, Layout::from_size_align_unchecked(65 * MIB, 8));
+        });
+        // A copy would touch 16,384 pages more.
+        assert!(
+            our_faults <= bare_faults + 64,
+            "realloc: {our_faults} > {bare_faults}"
+        );
+    }
+}
+
+/// Pages that `work` makes the system give this thread.
+fn faults(work: impl FnOnce()) -> i64 {
+    let count = || {
+        // SAFETY: getrusage fills the local.
+        unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            assert_eq!(libc::getrusage(libc::RUSAGE_THREAD, &mut usage), 0);
+            usage.ru_minflt
+        }
+    };
+    let before = count();
+    work();
+    count() - before
+}
