@@ -3,6 +3,7 @@
 use heaplens::snapshot::{SPECIAL_MODULE, Snapshot, SpecialFrame, Symbols};
 
 use super::owner::{Origin, OwnerRules, is_allocator_entry};
+use super::qualify::Qualifier;
 use super::symbol_name::{Crates, is_crate_main, without_hashes};
 use super::{
     Frame, FrameId, Frames, FunctionId, NodeId, Profile, Site, Source, TreeBuilder, Values,
@@ -225,15 +226,21 @@ struct Names<'a> {
     symbols: Option<&'a Symbols>,
     /// For each distinct frame of the symbols, the module that it was last met in and the frame.
     known: Vec<Option<(u32, FrameId)>>,
+    qualifier: Qualifier<'a>,
 }
 
 impl<'a> Names<'a> {
     fn new(snapshot: &'a Snapshot, symbols: Option<&'a Symbols>) -> Self {
         let distinct = symbols.map_or(0, |symbols| symbols.function.len());
+        let qualifier = Qualifier::learn((0..distinct).filter_map(|at| {
+            let (name, file) = name_and_file(symbols?, at);
+            Some((name?, file?))
+        }));
         Self {
             snapshot,
             symbols,
             known: vec![None; distinct],
+            qualifier,
         }
     }
 
@@ -260,21 +267,10 @@ impl<'a> Names<'a> {
         let symbols = self
             .symbols
             .expect("only rows with symbols have distinct frames");
-        let text = |at: usize| symbols.strings.get(at).map(String::as_str);
-        let name = symbols
-            .function
-            .get(at)
-            .and_then(|&name| text(name as usize))
-            .unwrap_or("[?]");
-        let file = symbols
-            .file
-            .get(at)
-            .and_then(|&file| text(usize::try_from(file).ok()?));
-        let function = frames.function(
-            &without_hashes(name),
-            file,
-            module_path(self.snapshot, module),
-        );
+        let (name, file) = name_and_file(symbols, at);
+        let name = without_hashes(name.unwrap_or("[?]"));
+        let name = self.qualifier.qualify(&name, file);
+        let function = frames.function(&name, file, module_path(self.snapshot, module));
         let frame = frames.frame(Frame {
             function,
             line: symbols.line.get(at).copied().unwrap_or_default(),
@@ -285,6 +281,20 @@ impl<'a> Names<'a> {
         }
         frame
     }
+}
+
+/// The function and the file of a distinct frame.
+fn name_and_file(symbols: &Symbols, at: usize) -> (Option<&str>, Option<&str>) {
+    let text = |at: usize| symbols.strings.get(at).map(String::as_str);
+    let name = symbols
+        .function
+        .get(at)
+        .and_then(|&name| text(name as usize));
+    let file = symbols
+        .file
+        .get(at)
+        .and_then(|&file| text(usize::try_from(file).ok()?));
+    (name, file)
 }
 
 /// The frame of a row without a name: a special one, or an address in a binary.

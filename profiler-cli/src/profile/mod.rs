@@ -5,7 +5,8 @@
 //! are. It keeps names as numbers, so a million sites fit in little memory. It knows nothing of
 //! files, options or output.
 //!
-//! Two things differ from what a snapshot holds. The allocator's own frames at the inner end of a
+//! Three things differ from what a snapshot holds. Bare names of inlined functions get the path that
+//! their file tells. The allocator's own frames at the inner end of a
 //! stack (`__rust_alloc`, `alloc::alloc::…`, heaplens) are left out, so a stack begins at the
 //! function that allocates. And sites whose stacks are equal from there on are one.
 
@@ -13,6 +14,7 @@ mod call_tree;
 mod frames;
 mod merge;
 pub mod owner;
+mod qualify;
 pub mod symbol_name;
 mod text;
 mod values;

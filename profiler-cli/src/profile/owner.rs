@@ -8,7 +8,7 @@
 //!    and the file (`/rustc/…/library/…`) tell.
 //! 3. Functions of a crate in `--owner-crates` are [`Origin::Own`].
 //! 4. Functions whose source lies in a registry, a git checkout of cargo or a `vendor` folder are
-//!    [`Origin::Library`], and so are functions without a crate: C and C++.
+//!    [`Origin::Library`], and so are C and C++: functions without a crate, not in a `.rs` file.
 //! 5. Functions of the program's main crate are [`Origin::Own`]. That is the crate of the `main`
 //!    that Rust's runtime calls, and the crate that the executable is named after.
 //! 6. Functions whose source file is known and none of the above are [`Origin::Own`]: a crate of
@@ -86,11 +86,14 @@ impl OwnerRules {
 
     /// Where a function comes from. Special frames are not functions and are not asked about.
     pub fn origin(&self, function: &str, file: Option<&str>) -> Origin {
+        let place = file.map(Place::of);
         let Some(crates) = Crates::of(function) else {
-            return if is_program_start(function) {
-                Origin::Runtime
-            } else {
-                Origin::Library
+            return match place {
+                _ if is_program_start(function) => Origin::Runtime,
+                Some(Place::StandardLibrary) => Origin::Runtime,
+                // The bare name of an inlined function.
+                Some(Place::Elsewhere) if file.is_some_and(|f| f.ends_with(".rs")) => Origin::Own,
+                _ => Origin::Library,
             };
         };
         let any = |set: &FxHashSet<String>| {
@@ -99,7 +102,6 @@ impl OwnerRules {
         if is_standard(crates.main) || crates.main == "heaplens" {
             return Origin::Runtime;
         }
-        let place = file.map(Place::of);
         if place == Some(Place::StandardLibrary) {
             return Origin::Runtime;
         }
@@ -117,14 +119,14 @@ impl OwnerRules {
 
 /// Whose folder a source file lies in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     StandardLibrary,
     Dependency,
     Elsewhere,
 }
 
 impl Place {
-    fn of(file: &str) -> Self {
+    pub(super) fn of(file: &str) -> Self {
         let standard = file.starts_with("/rustc/")
             || file.contains("/lib/rustlib/src/rust/library/")
             || file.starts_with("library/std/")

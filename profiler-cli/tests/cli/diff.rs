@@ -91,6 +91,30 @@ fn text_names_growth_then_new_then_gone() {
 }
 
 #[test]
+fn a_function_that_calls_itself_is_one_line() {
+    let folder = tempdir().unwrap();
+    let before = Fixture::new(1).write(&folder, "b.json.gz");
+    let recursive = [
+        MAIN,
+        CACHE,
+        COMPOSE,
+        COMPOSE,
+        COMPOSE,
+        "alloc::vec::Vec<T>::push",
+    ];
+    let after = Fixture::new(2)
+        .site(&recursive, 9, 1)
+        .write(&folder, "a.json.gz");
+    let text = stdout(args!["diff", before, after]);
+    let stack = "      alloc::vec::Vec<T>::push
+    > shop::compose::compose_complex ×3  /w/shop/src/compose.rs:142
+      shop::cache::put  /w/shop/src/cache.rs:33
+      shop::main  /w/shop/src/main.rs:10
+";
+    assert!(text.contains(stack), "{text}");
+}
+
+#[test]
 fn builds_compare_by_name_and_file() {
     let folder = tempdir().unwrap();
     let before = Fixture::new(1)
