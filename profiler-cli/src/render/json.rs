@@ -109,6 +109,9 @@ impl<'a> JsonFrame<'a> {
     }
 }
 
+/// Frames of one stack: far more than the recorder keeps, and a bound for files that are made up.
+const MOST_FRAMES: usize = 4_096;
+
 /// The stack of a node, innermost frame first.
 pub(super) struct JsonStack<'a> {
     pub(super) profile: &'a Profile,
@@ -124,7 +127,7 @@ impl Serialize for JsonStack<'_> {
             line: Option<u32>,
         }
         let mut sequence = serializer.serialize_seq(None)?;
-        for node in self.profile.tree().stack(self.node) {
+        for node in self.profile.tree().stack(self.node).take(MOST_FRAMES) {
             let JsonFrame {
                 function,
                 file,

@@ -287,3 +287,32 @@ fn rows_left_out_are_counted() {
     assert!(text.contains("1 more") && !text.contains("cache"), "{text}");
     assert!(stdout(args!["top", snapshot, "-n", "0"]).contains("cache"));
 }
+
+#[test]
+fn bare_names_of_inlined_functions_get_their_path() {
+    let folder = tempdir().unwrap();
+    let new = format!("new<shop::Widget>@{STD}/alloc/src/boxed.rs:286");
+    let alloc = format!("alloc@{STD}/alloc/src/alloc.rs:95");
+    let snapshot = Fixture::new(1)
+        .site(
+            &[
+                MAIN,
+                CACHE,
+                "{closure#0}@/w/shop/src/cache.rs:40",
+                &new,
+                &alloc,
+            ],
+            100,
+            1,
+        )
+        .write(&folder, "a.json.gz");
+    let top = json(args!["top", snapshot, "--format", "json"]);
+    let row = &top["rows"][0];
+    assert_eq!(
+        row["stack"][0]["function"],
+        "alloc::boxed::new<shop::Widget>"
+    );
+    assert_eq!(row["owner"]["function"], "shop::cache::{closure#0}");
+    assert_eq!(row["owner"]["crate"], "shop");
+    assert_eq!(row["owner"]["line"], 40);
+}
