@@ -38,6 +38,8 @@ pub use settings::Mode;
 /// Installs the allocator and starts the profiler: the first statement of `main`.
 ///
 /// ```
+/// #![forbid(unsafe_code)]
+///
 /// fn main() {
 ///     heaplens::profile!();
 ///     // ... the program

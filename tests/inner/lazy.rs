@@ -10,7 +10,7 @@ const MIB: usize = 1 << 20;
 const BESIDE: i64 = 256;
 
 /// `bare` is what the program's allocator wraps.
-pub fn as_the_bare_allocator(bare: &impl GlobalAlloc) {
+pub(crate) fn as_the_bare_allocator(bare: &impl GlobalAlloc) {
     // The first round warms up what the allocators and heaplens keep.
     for _ in 0..2 {
         compare(bare);
