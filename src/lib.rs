@@ -78,3 +78,8 @@ macro_rules! profile {
         };
     };
 }
+
+/// Compiles the examples of the README.
+#[cfg(all(doctest, feature = "recorder"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
