@@ -64,15 +64,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
             return unsafe { self.inner.dealloc(block, layout) };
         }
         // SAFETY: passed on.
-        unsafe {
-            match recorder::global() {
-                Some(recorder) if recorder.settings().mode == Mode::Exact => {
-                    exact::dealloc(recorder, &self.inner, block, layout);
-                }
-                Some(recorder) => sampled::dealloc(recorder, &self.inner, block, layout),
-                None => self.inner.dealloc(block, layout),
-            }
-        }
+        unsafe { self.record_dealloc(block, layout) }
     }
 
     #[inline(always)]
@@ -82,22 +74,17 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
             return unsafe { self.inner.realloc(block, layout, new_size) };
         }
         // SAFETY: passed on.
-        unsafe {
-            match recorder::global() {
-                Some(recorder) if recorder.settings().mode == Mode::Exact => {
-                    exact::realloc(recorder, &self.inner, block, layout, new_size)
-                }
-                Some(recorder) => sampled::realloc(recorder, &self.inner, block, layout, new_size),
-                None => self.inner.realloc(block, layout, new_size),
-            }
-        }
+        unsafe { self.record_realloc(block, layout, new_size) }
     }
 }
 
 impl<A: GlobalAlloc> Allocator<A> {
+    /// Out of line, and last in its callers: the common path then needs no stack frame.
+    ///
     /// # Safety
     /// As for `GlobalAlloc::alloc`.
-    #[inline(always)]
+    #[cold]
+    #[inline(never)]
     unsafe fn record_alloc(&self, layout: Layout, zeroed: bool) -> *mut u8 {
         let inner = &self.inner;
         // SAFETY: passed on.
@@ -114,6 +101,40 @@ impl<A: GlobalAlloc> Allocator<A> {
                         false => inner.alloc(layout),
                     }
                 }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for `GlobalAlloc::dealloc`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn record_dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: passed on.
+        unsafe {
+            match recorder::global() {
+                Some(recorder) if recorder.settings().mode == Mode::Exact => {
+                    exact::dealloc(recorder, &self.inner, block, layout);
+                }
+                Some(recorder) => sampled::dealloc(recorder, &self.inner, block, layout),
+                None => self.inner.dealloc(block, layout),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for `GlobalAlloc::realloc`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn record_realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: passed on.
+        unsafe {
+            match recorder::global() {
+                Some(recorder) if recorder.settings().mode == Mode::Exact => {
+                    exact::realloc(recorder, &self.inner, block, layout, new_size)
+                }
+                Some(recorder) => sampled::realloc(recorder, &self.inner, block, layout, new_size),
+                None => self.inner.realloc(block, layout, new_size),
             }
         }
     }

@@ -38,6 +38,8 @@ pub use settings::Mode;
 /// Installs the allocator and starts the profiler: the first statement of `main`.
 ///
 /// ```
+/// #![forbid(unsafe_code)]
+///
 /// fn main() {
 ///     heaplens::profile!();
 ///     // ... the program
@@ -76,3 +78,8 @@ macro_rules! profile {
         };
     };
 }
+
+/// Compiles the examples of the README.
+#[cfg(all(doctest, feature = "recorder"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -107,7 +107,7 @@ fn install(defaults: &Settings) {
         Mode::Sampled | Mode::Exact => platform::map_zeroed(size_of::<Recorder>()),
     };
     let Some(place) = recorder.map(|place| place.cast::<MaybeUninit<Recorder>>()) else {
-        sampled::set_free_mask(settings.mode);
+        sampled::set_free_mask(Mode::Off);
         let _ = GLOBAL.compare_exchange(null_mut(), NONE, Release, Acquire);
         return;
     };

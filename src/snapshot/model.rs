@@ -398,7 +398,8 @@ pub struct Sites {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub live_bytes_variance: Vec<f64>,
     /// Sampled mode: variance of `total_bytes`, bytes squared, summed likewise over all samples
-    /// ever taken. Its growth bounds the variance of a difference. Empty in exact mode.
+    /// ever taken. Its growth is the variance of what was born between two snapshots. Empty in
+    /// exact mode.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub total_bytes_variance: Vec<f64>,
 }

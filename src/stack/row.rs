@@ -110,7 +110,7 @@ impl Row {
             // A function that never touches rbp says nothing of it: callee-saved, so unchanged.
             Saved::Same | Saved::Undefined => BasePointer::Same,
             Saved::AtCfa(offset) => BasePointer::AtCfa(i32::try_from(offset).ok()?),
-            Saved::AtBasePointer(offset) => BasePointer::AtBasePointer(i32::try_from(offset).ok()?),
+            Saved::AtBasePointer(offset) => BasePointer::InFrame(i32::try_from(offset).ok()?),
             Saved::Elsewhere => return None,
         };
         match self.cfa {

@@ -35,7 +35,7 @@ pub(crate) enum BasePointer {
     /// In the word at CFA plus an offset.
     AtCfa(i32),
     /// In the word at rbp plus an offset.
-    AtBasePointer(i32),
+    InFrame(i32),
 }
 
 /// Bits of the word: 0 to 2 the frame's kind, 3 and 4 the base pointer's, 8 to 31 the base
@@ -61,7 +61,7 @@ impl Rule {
         let (base_kind, base_offset) = match base_pointer {
             BasePointer::Same => (0, 0),
             BasePointer::AtCfa(offset) => (1, offset),
-            BasePointer::AtBasePointer(offset) => (2, offset),
+            BasePointer::InFrame(offset) => (2, offset),
         };
         if base_offset << 8 >> 8 != base_offset {
             return None;
@@ -91,7 +91,7 @@ impl Rule {
         match self.0 >> 3 & 3 {
             0 => BasePointer::Same,
             1 => BasePointer::AtCfa(offset),
-            _ => BasePointer::AtBasePointer(offset),
+            _ => BasePointer::InFrame(offset),
         }
     }
 }
@@ -172,8 +172,8 @@ mod tests {
                 BasePointer::Same,
                 BasePointer::AtCfa(-16),
                 BasePointer::AtCfa(-540_000),
-                BasePointer::AtBasePointer(0),
-                BasePointer::AtBasePointer((1 << 23) - 1),
+                BasePointer::InFrame(0),
+                BasePointer::InFrame((1 << 23) - 1),
             ] {
                 let rule = Rule::from_stack_pointer(offset, base).unwrap();
                 assert_eq!(rule.frame(), Frame::StackPointer(offset as i32));

@@ -115,7 +115,7 @@ impl Stepper<'_> {
         let (saved, bp) = match rule.base_pointer() {
             BasePointer::Same => (None, Some(at.bp)),
             BasePointer::AtCfa(by) => (Some(offset(cfa, by)), stack.word(offset(cfa, by))),
-            BasePointer::AtBasePointer(by) => (None, stack.word(offset(at.bp, by))),
+            BasePointer::InFrame(by) => (None, stack.word(offset(at.bp, by))),
         };
         let Some(bp) = bp else {
             return end(TruncatedCause::BadStack);

@@ -14,26 +14,44 @@ pub(crate) type NodeId = u32;
 pub(crate) const ROOT: NodeId = 0;
 
 /// Insert-only hash tree.
+///
+/// The index is a row of tables, each eight times as large as the one before. A key looks at one
+/// line of each; it is in the first line that had room when it came, and lines are never emptied, so
+/// a line with room ends the search. A small program touches small tables only; a large one looks at
+/// four lines at most before the last table, which is probed on.
 pub(crate) struct SiteTree {
-    /// Slots of `hash tag << 32 | id`, 0 where free; at most half full.
+    /// Slots of `hash tag << 32 | id`, 0 where free.
     index: Mapped<AtomicU64>,
+    /// Where the last table begins.
+    last: usize,
     parents: Mapped<AtomicU32>,
     frames: Mapped<AtomicU64>,
     /// The next id to give out. May run past the capacity when the tree is full.
     next: AtomicU32,
 }
 
+/// Slots of a line: one cache line.
+const LINE: usize = 8;
+/// Slots of the first table, and how much larger the next one is.
+const FIRST: usize = 4096;
+const GROWTH: usize = 8;
+
 impl SiteTree {
     /// A tree for `capacity` nodes, a power of two, without any but the root.
     pub(crate) fn new(capacity: usize) -> Self {
         let (index, parents, frames) = (
-            Mapped::new(capacity * 2),
+            Mapped::new(Self::last_table(capacity) + capacity * 2),
             Mapped::new(capacity),
             Mapped::new(capacity),
         );
         // All or nothing: a tree that lacks one table has no room.
         let complete = !(index.is_empty() || parents.is_empty() || frames.is_empty());
         Self {
+            last: if complete {
+                Self::last_table(capacity)
+            } else {
+                0
+            },
             next: AtomicU32::new(if complete { 1 } else { u32::MAX / 2 }),
             index,
             parents,
@@ -41,42 +59,83 @@ impl SiteTree {
         }
     }
 
+    /// Where the last table begins: it alone has room for twice the capacity.
+    const fn last_table(capacity: usize) -> usize {
+        let (mut start, mut len) = (0, FIRST);
+        while len * GROWTH <= capacity * 2 {
+            start += len;
+            len *= GROWTH;
+        }
+        start
+    }
+
     /// The node of `frame` called from `parent`, made where it is new. `None`: the tree is full.
     #[inline]
     pub(crate) fn child(&self, parent: NodeId, frame: u64) -> Option<NodeId> {
         let hash = hash(parent, frame);
-        let tag = hash >> 32 << 32;
-        let mask = self.index.len().checked_sub(1)?;
-        let mut slot = hash as usize & mask;
+        let key = Key {
+            parent,
+            frame,
+            tag: hash >> 32 << 32,
+        };
+        let mut made = None;
+        let (mut start, mut len) = (0, FIRST);
+        while start < self.last {
+            let line = start + (hash as usize & (len - 1) & !(LINE - 1));
+            for slot in line..line + LINE {
+                if let Some(found) = self.visit(slot, &key, &mut made) {
+                    return found;
+                }
+            }
+            start += len;
+            len *= GROWTH;
+        }
+        let mask = (self.index.len() - self.last).checked_sub(1)?;
+        let mut slot = hash as usize;
         loop {
-            let entry = self.index[slot].load(Acquire);
-            if entry == 0 {
-                return self.insert(slot, tag, parent, frame);
+            slot &= mask;
+            if let Some(found) = self.visit(self.last + slot, &key, &mut made) {
+                return found;
             }
-            if entry & !0xffff_ffff == tag && self.is(entry as u32, parent, frame) {
-                return Some(entry as u32);
-            }
-            slot = (slot + 1) & mask;
+            slot += 1;
         }
     }
 
-    #[cold]
-    fn insert(&self, mut slot: usize, tag: u64, parent: NodeId, frame: u64) -> Option<NodeId> {
-        let id = self.new_node(parent, frame)?;
-        let mask = self.index.len() - 1;
-        loop {
-            match self.index[slot].compare_exchange(0, tag | u64::from(id), Release, Acquire) {
-                Ok(_) => return Some(id),
-                Err(entry)
-                    if entry & !0xffff_ffff == tag && self.is(entry as u32, parent, frame) =>
-                {
-                    // Another thread was faster. The id made here stays a hole without children.
-                    self.parents[id as usize].store(HOLE, Relaxed);
-                    return Some(entry as u32);
-                }
-                Err(_) => slot = (slot + 1) & mask,
+    /// Looks at a slot: `Some` ends the search, with the key's node or for lack of room.
+    #[inline]
+    fn visit(&self, slot: usize, key: &Key, made: &mut Option<NodeId>) -> Option<Option<NodeId>> {
+        let mut entry = self.index[slot].load(Acquire);
+        if entry == 0 {
+            match self.claim(slot, key, made) {
+                Ok(id) => return Some(id),
+                Err(now) => entry = now,
             }
         }
+        if entry & !0xffff_ffff != key.tag || !self.is(entry as u32, key) {
+            return None;
+        }
+        if let Some(id) = *made {
+            // Another thread was faster. The id made here stays a hole without children.
+            self.parents[id as usize].store(HOLE, Relaxed);
+        }
+        Some(Some(entry as u32))
+    }
+
+    /// Puts the key into a free slot. `Err` has what another thread has put there meanwhile.
+    #[cold]
+    fn claim(
+        &self,
+        slot: usize,
+        key: &Key,
+        made: &mut Option<NodeId>,
+    ) -> Result<Option<NodeId>, u64> {
+        let Some(id) = made.or_else(|| self.new_node(key.parent, key.frame)) else {
+            return Ok(None);
+        };
+        *made = Some(id);
+        self.index[slot]
+            .compare_exchange(0, key.tag | u64::from(id), Release, Acquire)
+            .map(|_| Some(id))
     }
 
     fn new_node(&self, parent: NodeId, frame: u64) -> Option<NodeId> {
@@ -91,9 +150,9 @@ impl SiteTree {
     }
 
     #[inline]
-    fn is(&self, id: NodeId, parent: NodeId, frame: u64) -> bool {
-        self.parents[id as usize].load(Relaxed) == parent
-            && self.frames[id as usize].load(Relaxed) == frame
+    fn is(&self, id: NodeId, key: &Key) -> bool {
+        self.parents[id as usize].load(Relaxed) == key.parent
+            && self.frames[id as usize].load(Relaxed) == key.frame
     }
 
     /// Parent and frame of a node that [`Self::child`] has returned; `None` for holes, for ids
@@ -124,6 +183,14 @@ impl SiteTree {
             self.frames.range(),
         ]
     }
+}
+
+/// What is looked for.
+struct Key {
+    parent: NodeId,
+    frame: u64,
+    /// High half of the hash, in place.
+    tag: u64,
 }
 
 /// Parent of an id that lost a race and names nothing.

@@ -3,10 +3,10 @@
 //! Each test program runs itself once in each mode, since the mode is fixed before `main`. It has no
 //! harness: a failed check ends it with a panic.
 
-pub mod lazy;
-pub mod numbers;
-pub mod spy;
-pub mod stacks;
+pub(crate) mod lazy;
+pub(crate) mod numbers;
+pub(crate) mod spy;
+pub(crate) mod stacks;
 
 use heaplens::snapshot::{Limits, Snapshot};
 use std::process::Command;
@@ -15,7 +15,7 @@ use std::process::Command;
 const MODE: &str = "HEAPLENS_MODE";
 
 /// Runs `checks` in each mode, in processes of their own.
-pub fn in_each_mode(checks: fn(mode: &str)) {
+pub(crate) fn in_each_mode(checks: fn(mode: &str)) {
     if let Ok(mode) = std::env::var(MODE) {
         return checks(&mode);
     }
@@ -41,7 +41,7 @@ pub fn in_each_mode(checks: fn(mode: &str)) {
 }
 
 /// Takes a snapshot and reads it back.
-pub fn take(label: &str) -> Snapshot {
+pub(crate) fn take(label: &str) -> Snapshot {
     let path = heaplens::snapshot(label).unwrap();
     heaplens::snapshot::read(&path, &Limits::default()).unwrap()
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 const BLOCKS: usize = 40_000;
 
 /// Threads make blocks of many sizes, others free most of them; what is left is known.
-pub fn add_up(mode: &str) {
+pub(crate) fn add_up(mode: &str) {
     let (before, _) = live();
     let kept = exchange();
     let truth: usize = kept.iter().map(Vec::capacity).sum();
@@ -74,7 +74,7 @@ fn exchange() -> Vec<Vec<u8>> {
                     give.send(vec![1u8; size]).unwrap();
                 }
             });
-            let taker = std::thread::spawn(move || {
+            std::thread::spawn(move || {
                 let mut kept = Vec::new();
                 for (round, mut block) in take.iter().enumerate() {
                     match round % 10 {
@@ -92,8 +92,7 @@ fn exchange() -> Vec<Vec<u8>> {
                 }
                 maker.join().unwrap();
                 kept
-            });
-            taker
+            })
         })
         .collect();
     let mut kept = Vec::new();

@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout};
 use std::cell::{Cell, RefCell};
 
 /// Forwards to `A`.
-pub struct Spy<A>(pub A);
+pub(crate) struct Spy<A>(pub(crate) A);
 
 thread_local! {
     static IS_ARMED: Cell<bool> = const { Cell::new(false) };
@@ -14,7 +14,7 @@ thread_local! {
 
 /// Runs `allocate`, and returns the addresses of the calls around the first allocation that it
 /// makes, innermost first.
-pub fn stack_of_allocation<R>(allocate: impl FnOnce() -> R) -> (R, Vec<u64>) {
+pub(crate) fn stack_of_allocation<R>(allocate: impl FnOnce() -> R) -> (R, Vec<u64>) {
     SEEN.with_borrow_mut(|seen| {
         seen.clear();
         seen.reserve(1024);

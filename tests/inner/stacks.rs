@@ -15,7 +15,7 @@ type Stack = Vec<(String, u64)>;
 
 /// Allocates at random depths in the main thread and others; every stack must be in the snapshot
 /// as often as it was seen, complete and frame for frame.
-pub fn equal_backtrace() {
+pub(crate) fn equal_backtrace() {
     let mut seen = sample_stacks(1, 700);
     let threads: Vec<_> = (2..5)
         .map(|seed| std::thread::spawn(move || sample_stacks(seed, 500)))
