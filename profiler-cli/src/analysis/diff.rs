@@ -106,6 +106,8 @@ pub struct Diff<'a> {
     shown: Vec<(Side, FunctionId)>,
     identities: [Vec<u32>; 2],
     rows: Vec<Row>,
+    grown_bytes: i64,
+    shrunk_bytes: i64,
     same_runs: bool,
 }
 
@@ -156,10 +158,15 @@ pub fn diff<'a>(before: &'a Profile, after: &'a Profile) -> Diff<'a> {
         .map(|(at, row)| (Reverse(row.change()), row.node, at))
         .collect();
     order.sort_unstable();
-    let rows: Vec<Row> = order
-        .into_iter()
-        .map(|(_, _, at)| rows[at as usize])
-        .collect();
+    let sum = |of: fn(i64) -> bool| {
+        order
+            .iter()
+            .map(|(change, ..)| change.0)
+            .filter(|&c| of(c))
+            .fold(0, i64::saturating_add)
+    };
+    let (grown_bytes, shrunk_bytes) = (sum(|change| change > 0), sum(|change| change < 0));
+    let rows: Vec<Row> = order.iter().map(|&(_, _, at)| rows[at as usize]).collect();
     Diff {
         before,
         after,
@@ -167,6 +174,8 @@ pub fn diff<'a>(before: &'a Profile, after: &'a Profile) -> Diff<'a> {
         shown,
         identities,
         rows,
+        grown_bytes,
+        shrunk_bytes,
         same_runs: same_runs(before, after),
     }
 }
@@ -216,20 +225,12 @@ impl<'a> Diff<'a> {
 
     /// The sum of all growth: the width of the growth flamegraph.
     pub fn grown_bytes(&self) -> i64 {
-        self.sum(|change| change > 0)
+        self.grown_bytes
     }
 
     /// The sum of what shrank or is gone: zero or negative.
     pub fn shrunk_bytes(&self) -> i64 {
-        self.sum(|change| change < 0)
-    }
-
-    fn sum(&self, of: impl Fn(i64) -> bool) -> i64 {
-        self.rows
-            .iter()
-            .map(Row::change)
-            .filter(|&c| of(c))
-            .fold(0, i64::saturating_add)
+        self.shrunk_bytes
     }
 
     /// Owners by the net change of all their paths, the largest growth first.
