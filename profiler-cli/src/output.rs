@@ -70,7 +70,7 @@ pub(crate) fn write_file(
     }
     let permissions = permissions.or(metadata.map(|metadata| metadata.permissions()));
 
-    let (draft, open) = draft_of(&target).map_err(|e| fail(&e))?;
+    let (draft, open) = draft_of(&target, permissions.is_some()).map_err(|e| fail(&e))?;
     let written = || {
         let mut out = BufWriter::new(open);
         result(&mut out)?;
@@ -92,18 +92,26 @@ pub(crate) fn write_file(
     })
 }
 
-/// A new file beside `target`.
-fn draft_of(target: &Path) -> io::Result<(PathBuf, File)> {
+/// A new file beside `target`; nobody else's to read, if its permissions are set later.
+fn draft_of(target: &Path, private: bool) -> io::Result<(PathBuf, File)> {
     let name = target
         .file_name()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "is not the name of a file"))?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if private {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    #[cfg(not(unix))]
+    let _ = private;
     let mut number = 0_u32;
     loop {
         let mut draft_name = std::ffi::OsString::from(".");
         draft_name.push(name);
         draft_name.push(format!(".{}-{number}.tmp", std::process::id()));
         let draft = target.with_file_name(draft_name);
-        match OpenOptions::new().write(true).create_new(true).open(&draft) {
+        match options.open(&draft) {
             Ok(open) => return Ok((draft, open)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 100 => {
                 number += 1;
