@@ -73,7 +73,21 @@ pub(crate) struct Memory {
     steps: [Step; STEPS],
     /// New steps of the walk under way, innermost first.
     fresh: [Step; STEPS],
+    /// Nodes met before. Never wrong, since nodes of the tree never change.
+    nodes: [KnownNode; KNOWN_NODES],
 }
+
+/// A node of the tree by what it is a node of; `node` is 0 where there is none.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct KnownNode {
+    frame: u64,
+    parent: NodeId,
+    node: NodeId,
+}
+
+/// Nodes that a thread keeps at hand: a power of two.
+const KNOWN_NODES: usize = 1024;
 
 /// A stack as a node of the tree, and whether it is all there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +115,8 @@ impl Memory {
 
     #[inline(always)]
     fn keep(&mut self, n: &mut usize, step: Step) {
-        self.fresh[Self::place(*n)] = step;
+        // The mask changes nothing, and spares a check of the bounds.
+        self.fresh[Self::place(*n) & (STEPS - 1)] = step;
         *n += 1;
     }
 }
@@ -139,12 +154,16 @@ impl Walker<'_> {
     fn walk(&self, memory: &mut Memory, start: Registers, stack: &Stack) -> (usize, usize) {
         let mut at = start;
         let mut fresh = 0;
-        let mut candidates = memory.count;
+        let mut candidates = memory.count.min(STEPS);
         loop {
-            while candidates > 0 && memory.steps[candidates - 1].sp < at.sp {
-                candidates -= 1;
+            let mut remembered = &memory.steps[..candidates];
+            while let [rest @ .., innermost] = remembered
+                && innermost.sp < at.sp
+            {
+                remembered = rest;
             }
-            if candidates > 0 && memory.steps[candidates - 1].is(at) {
+            candidates = remembered.len();
+            if remembered.last().is_some_and(|step| step.is(at)) {
                 match self.first_change(memory, candidates, stack) {
                     None => return (candidates, fresh),
                     Some(changed) => {
@@ -156,6 +175,13 @@ impl Walker<'_> {
                         candidates = changed;
                     }
                 }
+            }
+            if fresh < MOST_FRAMES
+                && let Some((caller, check)) = self.stepper.plain_step(at, stack)
+            {
+                memory.keep(&mut fresh, Step::new(at, check));
+                at = caller;
+                continue;
             }
             let outcome = if fresh < MOST_FRAMES {
                 self.stepper.step(at, stack)
@@ -180,9 +206,8 @@ impl Walker<'_> {
     /// Returns the index of the first step that leads elsewhere now.
     #[inline]
     fn first_change(&self, memory: &Memory, candidates: usize, stack: &Stack) -> Option<usize> {
-        let mut index = candidates - 1;
-        while index > 0 {
-            let (step, caller) = (&memory.steps[index], &memory.steps[index - 1]);
+        let mut steps = &memory.steps[..candidates];
+        while let [rest @ .., caller, step] = steps {
             let unchanged = if step.check.is_by_words() {
                 let is_saved = |offset| stack.word(step.sp + offset) == Some(caller.bp);
                 stack.word(caller.sp.wrapping_sub(8)) == Some(caller.pc + 1)
@@ -192,9 +217,9 @@ impl Walker<'_> {
                     Outcome::Caller(registers, _) if caller.is(registers))
             };
             if !unchanged {
-                return Some(index);
+                return Some(rest.len() + 1);
             }
-            index -= 1;
+            steps = &steps[..rest.len() + 1];
         }
         let outermost = &memory.steps[0];
         let unchanged = outermost.check == Check::END
@@ -222,12 +247,12 @@ impl Walker<'_> {
             if count == STEPS {
                 break;
             }
-            let mut step = memory.fresh[Memory::place(n)];
+            let mut step = memory.fresh[Memory::place(n) & (STEPS - 1)];
             if count < self.depth {
-                node = self.child(node, step.pc);
+                node = self.known_child(&mut memory.nodes, node, step.pc);
                 step.node = node;
             }
-            memory.steps[count] = step;
+            memory.steps[count & (STEPS - 1)] = step;
             count += 1;
         }
         memory.count = count;
@@ -263,7 +288,31 @@ impl Walker<'_> {
         }
     }
 
-    #[inline]
+    /// As [`Self::child`], by way of the thread's own nodes.
+    #[inline(always)]
+    fn known_child(
+        &self,
+        nodes: &mut [KnownNode; KNOWN_NODES],
+        parent: NodeId,
+        frame: u64,
+    ) -> NodeId {
+        let mixed = (frame ^ u64::from(parent) << 24).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let known = &mut nodes[(mixed >> (64 - KNOWN_NODES.ilog2())) as usize];
+        if known.frame == frame && known.parent == parent && known.node != ROOT {
+            return known.node;
+        }
+        let node = self.child(parent, frame);
+        if node != NO_NODE {
+            *known = KnownNode {
+                frame,
+                parent,
+                node,
+            };
+        }
+        node
+    }
+
+    #[inline(never)]
     fn child(&self, parent: NodeId, frame: u64) -> NodeId {
         if parent == NO_NODE {
             return NO_NODE;

@@ -85,6 +85,18 @@ impl Rule {
         }
     }
 
+    /// For a rule that reads no more than the return address and a saved rbp: whether the CFA is
+    /// above rbp (else above rsp), by how much, and where from the CFA rbp was saved.
+    #[inline(always)]
+    pub(super) fn plain(self) -> Option<(bool, i32, Option<i32>)> {
+        let saved = match self.0 >> 3 & 3 {
+            0 => None,
+            1 => Some(self.0 as i32 >> 8),
+            _ => return None,
+        };
+        (self.0 & 7 <= 1).then_some((self.0 & 1 != 0, (self.0 >> 32) as i32, saved))
+    }
+
     #[inline]
     pub(crate) fn base_pointer(self) -> BasePointer {
         let offset = self.0 as i32 >> 8;
@@ -108,18 +120,21 @@ struct Place {
     check: AtomicU64,
 }
 
+#[repr(C, align(64))]
+struct Set([Place; WAYS]);
+
 // SAFETY: only atomic integers.
-unsafe impl Zeroed for Place {}
+unsafe impl Zeroed for Set {}
 
 /// Rules by address.
 pub(crate) struct RuleCache {
-    places: Mapped<Place>,
+    sets: Mapped<Set>,
 }
 
 impl RuleCache {
     pub(crate) fn new() -> Self {
         Self {
-            places: Mapped::new(WAYS * SETS),
+            sets: Mapped::new(SETS),
         }
     }
 
@@ -143,14 +158,14 @@ impl RuleCache {
     }
 
     #[inline]
-    fn set(&self, pc: u64) -> Option<&[Place]> {
+    fn set(&self, pc: u64) -> Option<&[Place; WAYS]> {
         let set = (pc.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 50) as usize;
-        self.places.get(set * WAYS..set * WAYS + WAYS)
+        self.sets.get(set).map(|set| &set.0)
     }
 
     /// Start and length in bytes of the mapping.
     pub(crate) fn range(&self) -> (std::ptr::NonNull<u8>, usize) {
-        self.places.range()
+        self.sets.range()
     }
 }
 

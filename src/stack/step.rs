@@ -50,6 +50,7 @@ impl Check {
             .map(|words| u64::from(words) * 8)
     }
 
+    #[inline(always)]
     pub(super) fn saved(words: u64) -> Self {
         match u32::try_from(words) {
             Ok(words) if words < u32::MAX - Self::SAVED_BASE => Self(words + Self::SAVED_BASE),
@@ -86,8 +87,28 @@ impl Ending {
 }
 
 impl Stepper<'_> {
+    /// A step of the usual kind, by a rule that is in the cache. `None` says nothing: take
+    /// [`Self::step`], which knows all kinds.
+    #[inline(always)]
+    pub(super) fn plain_step(&self, at: Registers, stack: &Stack) -> Option<(Registers, Check)> {
+        let (is_above_base, by, saved) = self.rules.get(at.pc)?.plain()?;
+        let base = if is_above_base { at.bp } else { at.sp };
+        let cfa = base.wrapping_add(i64::from(by) as u64);
+        let return_address = stack.word(cfa.wrapping_sub(8)).filter(|&word| word != 0)?;
+        let (bp, check) = match saved {
+            None => (at.bp, Check::RETURN_ADDRESS),
+            Some(by) => {
+                let saved = cfa.wrapping_add(i64::from(by) as u64);
+                let words = saved.checked_sub(at.sp)? / 8;
+                (stack.word(saved)?, Check::saved(words))
+            }
+        };
+        let pc = return_address.wrapping_sub(1);
+        (cfa > at.sp).then_some((Registers { pc, sp: cfa, bp }, check))
+    }
+
     /// One step outward, by the rule for the frame.
-    #[inline]
+    #[inline(never)]
     pub(super) fn step(&self, at: Registers, stack: &Stack) -> Outcome {
         let end = |cause| Outcome::Ended(Ending::truncated(cause), Check::AGAIN);
         let rule = match self.rule(at.pc) {
