@@ -5,6 +5,7 @@
 //! and stacks through it end there, marked.
 
 use super::cfi::{Missing, UnwindTables};
+use super::epilogue;
 use super::rules::Rule;
 use crate::platform::{self, LoadedModule, Segment};
 use crate::tables::mapped::{Mapped, Zeroed};
@@ -23,6 +24,8 @@ pub(crate) struct Module {
     /// From the first byte of the first segment to the last of the last.
     range: Range<u64>,
     tables: Option<UnwindTables>,
+    /// Addresses and contents of the executable segments.
+    code: Vec<(u64, &'static [u8])>,
     /// What the rest of the program needs to name it.
     pub(crate) identity: Identity,
 }
@@ -104,7 +107,9 @@ impl Modules {
         match module.tables.as_ref().map(|tables| tables.rule(pc)) {
             Some(Ok(rule)) => Ok(rule),
             Some(Err(Missing::Unsupported)) => Err(NoRule::Unsupported),
-            Some(Err(Missing::NoEntry)) | None => Err(NoRule::NoUnwindInfo),
+            Some(Err(Missing::NoEntry)) | None => {
+                module.rule_from_code(pc).ok_or(NoRule::NoUnwindInfo)
+            }
         }
     }
 
@@ -156,6 +161,18 @@ impl Modules {
     }
 }
 
+impl Module {
+    /// The rule for a call at `pc`, by the instructions that follow it.
+    fn rule_from_code(&self, pc: u64) -> Option<Rule> {
+        let return_address = pc.checked_add(1)?;
+        self.code.iter().find_map(|&(start, code)| {
+            let offset = usize::try_from(return_address.checked_sub(start)?).ok()?;
+            let (before, after) = code.split_at_checked(offset)?;
+            epilogue::rule_after_call(before, after)
+        })
+    }
+}
+
 /// The executable and the kernel's page cannot go away; libraries are asked to stay.
 fn pin(module: &LoadedModule) -> bool {
     let is_permanent = module.name.is_empty() || module.name.as_bytes().starts_with(b"linux-vdso");
@@ -183,6 +200,7 @@ fn describe(loaded: &LoadedModule) -> Module {
     Module {
         range: extent(&loaded.segments).unwrap_or(0..0),
         tables: unwind_tables(loaded),
+        code: code(&loaded.segments).collect(),
         identity: Identity {
             name: loaded.name.clone(),
             bias: loaded.bias,
@@ -240,14 +258,21 @@ fn gnu_build_id(mut notes: &[u8]) -> Option<String> {
     }
 }
 
-/// FNV-1a, 64 bits, over the file contents of the executable segments in order.
-fn text_hash(segments: &[Segment]) -> u64 {
+/// Addresses and contents of the executable segments in order.
+fn code(segments: &[Segment]) -> impl Iterator<Item = (u64, &'static [u8])> {
     let executable = segments
         .iter()
         .filter(|segment| segment.executable && segment.readable);
-    executable
-        .filter_map(|segment| loaded_bytes(segments, segment.address, segment.file_len))
-        .flatten()
+    executable.filter_map(|segment| {
+        let bytes = loaded_bytes(segments, segment.address, segment.file_len)?;
+        Some((segment.address, bytes))
+    })
+}
+
+/// FNV-1a, 64 bits, over the file contents of the executable segments in order.
+fn text_hash(segments: &[Segment]) -> u64 {
+    code(segments)
+        .flat_map(|(_, bytes)| bytes)
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
         })

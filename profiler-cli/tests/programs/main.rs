@@ -1,0 +1,13 @@
+//! Programs that profile themselves, from one line in `main` to what the built command says of
+//! their snapshots: built at test time, outside the repository, as users build theirs.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod build;
+mod build_profiles;
+mod deployment;
+mod named;
+mod one_line;
+mod rotation;
+mod run;
+mod travel;
