@@ -1,0 +1,154 @@
+//! The verdict: is the leak named, and is it gone with the fix?
+
+use super::evidence::{Evidence, Part};
+use super::run::Run;
+
+/// The least share of the growth that must lead through `compose`.
+const LEAST_SHARE: f64 = 0.60;
+/// The least growth of a run that leaks, in bytes: less would say nothing.
+const LEAST_LEAK: i64 = 64 << 20;
+/// The most that the fixed run may grow, as a share of the growth of the leaking run.
+const MOST_FIXED: f64 = 0.02;
+/// How many of the first growing owners neither the cache nor the database may be among.
+const FIRST_OWNERS: usize = 3;
+
+/// What is wrong with the evidence of the leaking run: nothing if it names the leak.
+pub(crate) fn leak_is_named(run: &Run, evidence: &Evidence) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let change = evidence.heap.change();
+    if change < LEAST_LEAK {
+        wrong.push(format!(
+            "the service grew by {change} bytes only, so there is no leak to name"
+        ));
+    }
+    if run.registered == 0 {
+        wrong.push("no complex widget was left, so the service did not leak".to_owned());
+    }
+    if run.evicted_when_warm == 0 {
+        wrong.push("the cache was not full after warm-up, so it may have grown since".to_owned());
+    }
+    if !evidence.compose_in_widest_path {
+        wrong.push("`compose` is not in the widest path of the flamegraph".to_owned());
+    }
+    let share = evidence.compose_share();
+    if share < LEAST_SHARE {
+        wrong.push(format!(
+            "only {:.1} % of the growth leads through `compose`",
+            share * 100.0
+        ));
+    }
+    for (place, owner) in evidence.owners.iter().take(FIRST_OWNERS).enumerate() {
+        if let Some(part @ (Part::Cache | Part::Database)) = Part::of(&owner.function) {
+            wrong.push(format!(
+                "{part:?} is number {} of the growing owners",
+                place + 1
+            ));
+        }
+    }
+    wrong
+}
+
+/// What is wrong with the evidence of the fixed run: nothing if the leak is gone.
+pub(crate) fn leak_is_gone(run: &Run, fixed: &Evidence, leaking: &Evidence) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if run.registered > 0 {
+        wrong.push(format!(
+            "with the fix {} complex widgets are left",
+            run.registered
+        ));
+    }
+    let (left, leaked) = (fixed.heap.change(), leaking.heap.change());
+    if left as f64 >= leaked as f64 * MOST_FIXED {
+        wrong.push(format!(
+            "with the fix the service grew by {left} bytes, without by {leaked}"
+        ));
+    }
+    wrong
+}
+
+impl Evidence {
+    /// The share of the growth after warm-up that leads through `compose`, from 0 to 1.
+    pub(crate) fn compose_share(&self) -> f64 {
+        match self.grown {
+            ..=0 => 0.0,
+            grown => self.through_compose as f64 / grown as f64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::evidence::{Memory, Owner};
+    use super::*;
+
+    fn run(registered: u64) -> Run {
+        let file = || "snapshot.json.gz".into();
+        Run {
+            steps: Vec::new(),
+            start: file(),
+            warm: file(),
+            end: file(),
+            registered,
+            evicted_when_warm: 1,
+        }
+    }
+
+    fn evidence(change: i64) -> Evidence {
+        let owner = |function: &str| Owner {
+            function: function.into(),
+            place: None,
+            change: 1,
+        };
+        Evidence {
+            heap: Memory {
+                warm: 10 << 20,
+                end: (10 << 20) + change,
+                ..Memory::default()
+            },
+            resident: None,
+            parts: [Memory::default(); 3],
+            grown: change,
+            through_compose: change,
+            compose_place: None,
+            compose_in_widest_path: true,
+            owners: [
+                "widget::compose::a",
+                "widget::compose::b",
+                "widget::render::c",
+            ]
+            .map(owner)
+            .into(),
+        }
+    }
+
+    fn leaking(change: impl FnOnce(&mut Evidence)) -> Vec<String> {
+        let mut evidence = evidence(100 << 20);
+        change(&mut evidence);
+        leak_is_named(&run(9), &evidence)
+    }
+
+    #[test]
+    fn a_leak_is_named_only_if_everything_points_at_compose() {
+        assert_eq!(leaking(|_| ()), [""; 0]);
+        assert_eq!(leaking(|e| e.heap.end = e.heap.warm).len(), 1);
+        assert_eq!(leaking(|e| e.compose_in_widest_path = false).len(), 1);
+        assert_eq!(leaking(|e| e.through_compose = e.grown / 100 * 59).len(), 1);
+        assert_eq!(leaking(|e| e.through_compose = e.grown / 100 * 61).len(), 0);
+        for suspect in [
+            "widget::cache::Cache::insert",
+            "widget::sqlite_memory::allocate",
+        ] {
+            assert_eq!(leaking(|e| e.owners[2].function = suspect.into()).len(), 1);
+        }
+        assert_eq!(leak_is_named(&run(0), &evidence(100 << 20)).len(), 1);
+    }
+
+    #[test]
+    fn a_leak_is_gone_only_below_two_percent_and_with_nothing_registered() {
+        let gone = |left, registered| {
+            leak_is_gone(&run(registered), &evidence(left), &evidence(100 << 20)).is_empty()
+        };
+        assert!(gone(-1, 0) && gone((2 << 20) - 1, 0));
+        assert!(!gone(2 << 20, 0) && !gone(0, 1));
+    }
+}
