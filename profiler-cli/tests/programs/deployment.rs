@@ -113,7 +113,7 @@ fn killed_and_restarted_as_process_1_it_still_names_the_leak() {
     let frames = svg.matches("<title>service::compose").count();
     assert!(frames >= 40, "{frames} frames of the leak");
     let owners = &json(&[diff, args!["--format", "json"]].concat())["owners"];
-    assert_eq!(owners[0]["function"], "service::compose", "{owners:#}");
+    assert_eq!(owners[0]["owner"]["function"], "service::compose", "{owners:#}");
 }
 
 #[test]
