@@ -2,7 +2,7 @@
 
 use heaplens::snapshot::{SPECIAL_MODULE, Snapshot, SpecialFrame, Symbols};
 
-use super::owner::{Origin, OwnerRules, is_allocator_entry};
+use super::owner::{Origin, OwnerRules, is_allocator_entry, is_allocator_symbol};
 use super::qualify::Qualifier;
 use super::symbol_name::{Crates, is_crate_main, without_hashes};
 use super::{
@@ -98,31 +98,39 @@ impl ProfileBuilder {
         let tree = tree.finish();
 
         // By frame: the passes below look these up for each node.
-        let by_frame: Vec<(Origin, bool)> = frames
+        let by_frame: Vec<OfFrame> = frames
             .iter()
             .map(|frame| {
                 let origin = frames.origin(frame.function);
                 let name = frames.name(frame.function);
-                (
+                let is_code = origin != Origin::Special;
+                OfFrame {
                     origin,
-                    origin != Origin::Special && is_allocator_entry(name),
-                )
+                    is_entry: is_code && is_allocator_entry(name),
+                    is_symbol: is_code && is_allocator_symbol(name),
+                }
             })
             .collect();
+        // Whether a node is an allocator's symbol or what that calls: inlined, such functions may
+        // have lost what would tell whose they are.
+        let mut in_allocator: Vec<bool> = Vec::with_capacity(tree.len());
         // The innermost node of a stack that is shown, and its owner with the owner's origin.
         let mut visible: Vec<Option<NodeId>> = Vec::with_capacity(tree.len());
         let mut owners: Vec<NodeId> = Vec::with_capacity(tree.len());
         let mut owner_origins: Vec<Origin> = Vec::with_capacity(tree.len());
         for node in tree.nodes() {
             let caller = tree.caller(node).map(|caller| caller as usize);
-            let (origin, is_entry) = by_frame[tree.label(node) as usize];
-            visible.push(if is_entry {
+            let of_frame = &by_frame[tree.label(node) as usize];
+            let inside = of_frame.is_symbol || caller.is_some_and(|caller| in_allocator[caller]);
+            in_allocator.push(inside);
+            let origin = of_frame.origin;
+            visible.push(if of_frame.is_entry || inside {
                 caller.and_then(|caller| visible[caller])
             } else {
                 Some(node)
             });
             let (owner, owner_origin) = match caller {
-                Some(caller) if owner_origins[caller] < origin => {
+                Some(caller) if inside || owner_origins[caller] < origin => {
                     (owners[caller], owner_origins[caller])
                 }
                 _ => (node, origin),
@@ -191,6 +199,15 @@ impl ProfileBuilder {
             *origin = origins[function as usize];
         }
     }
+}
+
+/// What the passes over the tree need to know of a frame.
+struct OfFrame {
+    origin: Origin,
+    /// Only the way into the allocator.
+    is_entry: bool,
+    /// Where the allocator begins.
+    is_symbol: bool,
 }
 
 /// Sites, of which each node has at most one.

@@ -86,6 +86,10 @@ impl OwnerRules {
 
     /// Where a function comes from. Special frames are not functions and are not asked about.
     pub fn origin(&self, function: &str, file: Option<&str>) -> Origin {
+        if is_allocator_symbol(function) {
+            // Its file is that of the `#[global_allocator]`.
+            return Origin::Runtime;
+        }
         let place = file.map(Place::of);
         let Some(crates) = Crates::of(function) else {
             return match place {
@@ -170,15 +174,21 @@ fn is_program_start(function: &str) -> bool {
 /// Whether a function is only the way into the allocator: of no interest at the inner end of a
 /// stack.
 pub fn is_allocator_entry(function: &str) -> bool {
-    const SYMBOLS: [&str; 3] = ["__rust_", "__rg_", "__rdl_"];
-    let last = function.rsplit("::").next().unwrap_or(function);
     function.starts_with("alloc::alloc::")
         || function.starts_with("<alloc::alloc::")
         || function.starts_with("__rustc::")
         || function.contains(" as core::alloc::global::GlobalAlloc>::")
         || function.starts_with("core::alloc::global::GlobalAlloc::")
-        || (last.contains("alloc") && SYMBOLS.iter().any(|symbol| last.starts_with(symbol)))
+        || is_allocator_symbol(function)
         || Crates::of(function).is_some_and(|crates| crates.main == "heaplens")
+}
+
+/// Whether a function is one that rustc puts between a program and its global allocator. What these
+/// call is the allocator, whatever its name and wherever its code.
+pub fn is_allocator_symbol(function: &str) -> bool {
+    const PREFIXES: [&str; 3] = ["__rust_", "__rg_", "__rdl_"];
+    let last = function.rsplit("::").next().unwrap_or(function);
+    last.contains("alloc") && PREFIXES.iter().any(|prefix| last.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -227,6 +237,7 @@ mod tests {
                 Some("/build/shop/sqlite3.c"),
                 Origin::Library,
             ),
+            ("__rust_alloc", checkout, Origin::Runtime),
             ("main", None, Origin::Runtime),
             (
                 "__libc_start_main_impl",

@@ -316,3 +316,26 @@ fn bare_names_of_inlined_functions_get_their_path() {
     assert_eq!(row["owner"]["crate"], "shop");
     assert_eq!(row["owner"]["line"], 40);
 }
+
+/// As with link-time optimization, a path dependency and line tables only.
+#[test]
+fn an_inlined_allocator_is_neither_shown_nor_blamed() {
+    let folder = tempdir().unwrap();
+    let snapshot = Fixture::new(1)
+        .site(
+            &[
+                MAIN,
+                CACHE,
+                "__rust_alloc@/w/heaplens/src/lib.rs:76",
+                "alloc<std::alloc::System>@/w/heaplens/src/allocator.rs:47",
+            ],
+            100,
+            1,
+        )
+        .write(&folder, "a.json.gz");
+    let top = json(args!["top", snapshot, "--format", "json"]);
+    let row = &top["rows"][0];
+    let cache = CACHE.split('@').next().unwrap();
+    assert_eq!(row["owner"]["function"], cache);
+    assert_eq!(row["stack"][0]["function"], cache);
+}

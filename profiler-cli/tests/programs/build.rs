@@ -1,5 +1,5 @@
 //! Builds the programs in `source/`: a crate in a temporary folder, with a path dependency on the
-//! library.
+//! library and the versions of this repository's lock file, so that nothing is downloaded.
 //!
 //! What was built stays in one target folder for all profiles and all runs of the tests. All
 //! profiles are settings of `release` for an explicit target, so that macros are compiled once.
@@ -132,7 +132,7 @@ pub(crate) fn skip(needs: &str) {
     println!("SKIPPED: needs {needs}");
 }
 
-pub(crate) fn source(name: &str) -> &'static str {
+fn source(name: &str) -> &'static str {
     let found = SOURCES.iter().find(|(known, _)| *known == name);
     found.unwrap_or_else(|| panic!("no program {name}")).1
 }
@@ -144,7 +144,7 @@ pub(crate) fn line_of(name: &str, mark: &str) -> u32 {
     index.expect("a mark of the source") as u32 + 1
 }
 
-pub(crate) fn repository() -> PathBuf {
+fn repository() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().expect("a workspace").to_owned()
 }

@@ -106,14 +106,17 @@ fn killed_and_restarted_as_process_1_it_still_names_the_leak() {
     let output = heaplens(&[diff, args!["-o", svg]].concat());
     assert!(output.status.success(), "{output:?}");
     let svg = fs::read_to_string(&svg).expect("the picture");
-    assert!(
-        svg.contains("most by service::compose"),
-        "no owner in the title"
-    );
+    let title = svg.lines().find(|line| line.contains("id=\"title\""));
+    let title = title.unwrap_or_else(|| panic!("no title: {svg:.2000}"));
+    assert!(title.contains("most by service::compose"), "{title}");
     let frames = svg.matches("<title>service::compose").count();
-    assert!(frames >= 40, "{frames} frames of the leak");
+    // Of 40 levels, each with a sample or two: the outer half is there but once in 10^13 runs.
+    assert!(frames >= 20, "{frames} frames of the leak");
     let owners = &json(&[diff, args!["--format", "json"]].concat())["owners"];
-    assert_eq!(owners[0]["function"], "service::compose", "{owners:#}");
+    assert_eq!(
+        owners[0]["owner"]["function"], "service::compose",
+        "{owners:#}"
+    );
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! What the one line is worth in a new crate: each form of it, and numbers that are right.
 
-use std::fs;
 use std::path::Path;
 
 use heaplens::snapshot::{Limits, Reason, RecorderMode, Snapshot, read};
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::build::{PLAIN, Profile, Program, repository, skip};
+use crate::build::{PLAIN, Profile, Program};
 use crate::run::{args, command, find, json, row, snapshots_in, snapshots_of};
 
 fn load(path: &Path) -> Snapshot {
@@ -108,10 +107,6 @@ fn the_environment_overrides_what_the_code_sets() {
 
 #[test]
 fn an_asynchronous_main() {
-    let lock = fs::read_to_string(repository().join("Cargo.lock")).expect("the lock file");
-    if !lock.contains("\nname = \"tokio\"\n") {
-        return skip("tokio in Cargo.lock");
-    }
     let profile = Profile {
         features: "asynchronous",
         ..PLAIN
