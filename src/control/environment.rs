@@ -3,7 +3,8 @@
 //! The variables that the allocator needs are in force before `main`; they are read here a second
 //! time, since a warning cannot be printed from inside an allocation.
 
-use super::config::{MIN_INTERVAL, Signal};
+use super::config::MIN_INTERVAL;
+use super::signal::Signal;
 use crate::settings::{Mode, parse_bytes, parse_depth, parse_mode};
 use crate::snapshot::printable;
 use std::ffi::{OsStr, OsString};

@@ -4,9 +4,9 @@
 //! takes nor a change of the wall clock moves the next one. With nothing to do it wakes once a
 //! second. Nothing that goes wrong here stops the program.
 
-use super::config::RunSettings;
 use super::freeze;
 use super::requests::REQUESTS;
+use super::run_settings::RunSettings;
 use super::signal::Blocked;
 use super::store::Store;
 use super::{SnapshotError, process_memory, stderr};

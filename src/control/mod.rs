@@ -14,21 +14,23 @@ mod keeper;
 mod process_memory;
 mod requests;
 mod rotation;
+mod run_settings;
 mod signal;
 mod stderr;
 mod store;
 mod wake;
 
-pub use config::{Config, Signal};
+pub use config::Config;
 pub use error::{SnapshotError, StartError};
+pub use signal::Signal;
 
 use crate::recorder;
 use crate::settings::Mode;
-use config::RunSettings;
 use environment::Environment;
 use keeper::Keeper;
 use once_cell::sync::OnceCell;
 use requests::REQUESTS;
+use run_settings::RunSettings;
 use signal::NotInstalled;
 use std::path::PathBuf;
 use std::sync::Once;

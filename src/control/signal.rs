@@ -2,9 +2,26 @@
 //!
 //! The handler sets a flag and wakes the keeper. A handler that the host has installed stays.
 
-use super::config::Signal;
 use super::requests::REQUESTS;
 use std::{io, mem, ptr};
+
+/// A signal that asks for a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Signal {
+    /// No signal does.
+    None,
+    /// `SIGUSR1`.
+    Usr1,
+    /// `SIGUSR2`, the default.
+    Usr2,
+    /// `SIGHUP`.
+    Hup,
+    /// `SIGQUIT`.
+    Quit,
+    /// `SIGWINCH`.
+    Winch,
+}
 
 /// Why the signal does not ask for snapshots.
 #[derive(Debug)]
@@ -15,6 +32,15 @@ pub(super) enum NotInstalled {
 }
 
 impl Signal {
+    pub(super) const ALL: [(&'static str, Self); 6] = [
+        ("none", Self::None),
+        ("USR1", Self::Usr1),
+        ("USR2", Self::Usr2),
+        ("HUP", Self::Hup),
+        ("QUIT", Self::Quit),
+        ("WINCH", Self::Winch),
+    ];
+
     const fn number(self) -> Option<libc::c_int> {
         match self {
             Self::None => None,

@@ -7,10 +7,12 @@
 //! model, the command line draws it.
 
 mod codec;
+mod decimal;
 mod envelope;
 mod error;
 mod file_name;
 mod model;
+mod special_frame;
 mod validate;
 mod weigh;
 
@@ -20,6 +22,7 @@ pub(crate) use error::printable;
 pub use error::{Error, ErrorKind};
 pub use file_name::{FileName, RunName, executable_slug, reason_slug, rfc3339};
 pub use model::*;
+pub use special_frame::{SPECIAL_MODULE, SpecialFrame, TruncatedCause};
 pub use validate::{Invalid, validate};
 
 #[cfg(test)]

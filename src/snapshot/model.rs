@@ -1,5 +1,6 @@
 //! The plain data of a snapshot. Field names are the names in the file.
 
+use super::decimal;
 use serde::{Deserialize, Serialize};
 
 /// Value of [`Snapshot::format`]: tells a snapshot from any other JSON.
@@ -17,9 +18,6 @@ pub const AGE_BOUNDS_SECONDS: [u64; 5] = [60, 300, 1_800, 7_200, 28_800];
 /// Age classes: one below each bound and one above the last.
 pub const AGE_CLASSES: usize = AGE_BOUNDS_SECONDS.len() + 1;
 
-/// Index of the pseudo-module in [`Snapshot::modules`] that holds the [`SpecialFrame`]s.
-pub const SPECIAL_MODULE: u32 = 0;
-
 /// One snapshot of a program's heap.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -30,7 +28,7 @@ pub struct Snapshot {
     /// What was recorded, when, why and with which losses.
     pub header: Header,
     /// Executables and libraries that `stacks.module` points into; index 0 is the pseudo-module
-    /// of [`SpecialFrame`]s.
+    /// of [`SpecialFrame`](super::SpecialFrame)s.
     pub modules: Vec<Module>,
     /// The tree of call stacks, as columns.
     pub stacks: Stacks,
@@ -164,10 +162,10 @@ pub struct Totals {
     /// Blocks allocated and not freed.
     pub live_count: i64,
     /// Bytes ever allocated. A string in the file, since it can pass 2^53.
-    #[serde(with = "decimal_string")]
+    #[serde(with = "decimal::number")]
     pub total_bytes: u64,
     /// Blocks ever allocated. A string in the file.
-    #[serde(with = "decimal_string")]
+    #[serde(with = "decimal::number")]
     pub total_count: u64,
     /// Variance of the estimate of `live_bytes`, in bytes squared; 0 in exact mode.
     pub live_bytes_variance: f64,
@@ -275,96 +273,8 @@ pub struct Stacks {
     pub module: Vec<u32>,
     /// Address of the call in the module's own address space (the ELF virtual address, as
     /// `addr2line -e` takes it). It lies inside the calling instruction, so it needs no
-    /// adjustment. In module 0, the code of a [`SpecialFrame`].
+    /// adjustment. In module 0, the code of a [`SpecialFrame`](super::SpecialFrame).
     pub address: Vec<u64>,
-}
-
-/// Frames that are not code. In the file they stand in module 0 with the code as address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SpecialFrame {
-    /// Code 1: blocks from before the recorder started.
-    BeforeStart,
-    /// Code 2: heaplens' own allocations. Never part of a snapshot's sites.
-    Heaplens,
-    /// Code 3: the recorder could not take a stack here (it was already active on this thread).
-    NoStack,
-    /// Code 4: the table of stacks was full.
-    TableFull,
-    /// Code 5: code in no module that was known, such as that of a JIT compiler. Its address is left
-    /// out, since it means nothing outside the process.
-    UnknownCode,
-    /// Codes 16 to 20: the stack ended early, by the causes of [`Truncated`] in order.
-    Truncated(TruncatedCause),
-    /// Code 2^32 + n: n frames were cut out of the middle of a deep stack.
-    Elided(u32),
-}
-
-/// Why a stack ended early. See [`Truncated`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the fields of `Truncated` say it")]
-pub enum TruncatedCause {
-    UnknownModule,
-    NoUnwindInfo,
-    UnsupportedRule,
-    BadStack,
-    TooDeep,
-}
-
-impl SpecialFrame {
-    /// The code in the `address` column.
-    pub const fn code(self) -> u64 {
-        match self {
-            Self::BeforeStart => 1,
-            Self::Heaplens => 2,
-            Self::NoStack => 3,
-            Self::TableFull => 4,
-            Self::UnknownCode => 5,
-            Self::Truncated(cause) => 16 + cause as u64,
-            Self::Elided(frames) => (1 << 32) + frames as u64,
-        }
-    }
-
-    /// The frame of a code, if there is one.
-    pub const fn from_code(code: u64) -> Option<Self> {
-        Some(match code {
-            1 => Self::BeforeStart,
-            2 => Self::Heaplens,
-            3 => Self::NoStack,
-            4 => Self::TableFull,
-            5 => Self::UnknownCode,
-            16 => Self::Truncated(TruncatedCause::UnknownModule),
-            17 => Self::Truncated(TruncatedCause::NoUnwindInfo),
-            18 => Self::Truncated(TruncatedCause::UnsupportedRule),
-            19 => Self::Truncated(TruncatedCause::BadStack),
-            20 => Self::Truncated(TruncatedCause::TooDeep),
-            _ if code >> 32 == 1 => Self::Elided(code as u32),
-            _ => return None,
-        })
-    }
-}
-
-impl std::fmt::Display for SpecialFrame {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::BeforeStart => f.write_str("[before start]"),
-            Self::Heaplens => f.write_str("[heaplens]"),
-            Self::NoStack => f.write_str("[no stack]"),
-            Self::TableFull => f.write_str("[stack table full]"),
-            Self::UnknownCode => f.write_str("[unknown code]"),
-            Self::Truncated(cause) => write!(
-                f,
-                "[truncated: {}]",
-                match cause {
-                    TruncatedCause::UnknownModule => "unknown module",
-                    TruncatedCause::NoUnwindInfo => "no unwind info",
-                    TruncatedCause::UnsupportedRule => "unsupported unwind rule",
-                    TruncatedCause::BadStack => "bad stack",
-                    TruncatedCause::TooDeep => "too deep",
-                }
-            ),
-            Self::Elided(frames) => write!(f, "[elided {frames}]"),
-        }
-    }
 }
 
 /// One row for each site: a call stack with numbers. All columns that are present have one length.
@@ -380,10 +290,10 @@ pub struct Sites {
     /// Blocks allocated here and not freed.
     pub live_count: Vec<i64>,
     /// Bytes ever allocated here. Strings in the file, since they can pass 2^53.
-    #[serde(with = "decimal_strings")]
+    #[serde(with = "decimal::column")]
     pub total_bytes: Vec<u64>,
     /// Blocks ever allocated here. Strings in the file.
-    #[serde(with = "decimal_strings")]
+    #[serde(with = "decimal::column")]
     pub total_count: Vec<u64>,
     /// Live bytes by age of the block.
     pub ages: Ages,
@@ -449,35 +359,4 @@ pub enum SymbolSource {
     SymbolTable,
     /// Names, lines and inlined calls from debug information.
     DebugInfo,
-}
-
-mod decimal_string {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(value: &u64, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(value)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        text.parse()
-            .map_err(|_| D::Error::custom("not a decimal number"))
-    }
-}
-
-mod decimal_strings {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(transparent)]
-    struct Decimal(#[serde(with = "super::decimal_string")] u64);
-
-    pub(super) fn serialize<S: Serializer>(values: &[u64], s: S) -> Result<S::Ok, S::Error> {
-        s.collect_seq(values.iter().copied().map(Decimal))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u64>, D::Error> {
-        let values = Vec::<Decimal>::deserialize(d)?;
-        Ok(values.into_iter().map(|Decimal(value)| value).collect())
-    }
 }

@@ -10,6 +10,7 @@
 mod columns;
 mod debug_dirs;
 mod debug_info;
+mod dwarf;
 mod elf_file;
 mod identity;
 mod locate;

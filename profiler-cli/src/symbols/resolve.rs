@@ -13,7 +13,8 @@ use heaplens::snapshot::{Module, SymbolSource};
 
 use super::{
     columns::{Columns, FrameId},
-    debug_info::{DebugInfo, RawFrame, Store},
+    debug_info::{DebugInfo, RawFrame},
+    dwarf::Store,
     elf_file::{self, ElfFile, has_debug_info},
     names,
     note::Note,

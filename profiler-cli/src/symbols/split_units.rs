@@ -15,7 +15,7 @@ use addr2line::SplitDwarfLoad;
 use gimli::DwarfPackage;
 
 use super::{
-    debug_info::{Slice, Store, is_too_deep, section},
+    dwarf::{Slice, Store, is_too_deep, section},
     elf_file::ElfFile,
 };
 
