@@ -107,6 +107,13 @@ fn start_once(config: &Config) -> Result<Started, StartError> {
     if recorded.mode == Mode::Off {
         return Ok(Started::Off);
     }
+    if !recorder::has_tables() {
+        stderr::line(
+            "the system gave no address space for the tables (about 300 MiB in exact mode, 1.2 GiB \
+             in sampled mode, hardly any of it resident): allocations are not recorded. Is there a \
+             limit, such as `ulimit -v`?",
+        );
+    }
     // A start that fails for lack of a thread may be tried again, the recorder's may not.
     RECORDER.call_once(recorder::start);
     let signal = settings.signal;

@@ -53,6 +53,8 @@ pub(crate) struct Recorder {
     key: u64,
     /// Stacks are recorded from here on.
     is_started: AtomicBool,
+    /// The system gave memory for every table.
+    has_tables: bool,
     pub(crate) tree: SiteTree,
     pub(crate) modules: Modules,
     pub(crate) rules: RuleCache,
@@ -158,6 +160,11 @@ pub(crate) fn settings() -> Option<Settings> {
     }
 }
 
+/// Whether the system gave memory for all tables. Without, little or nothing is recorded.
+pub(crate) fn has_tables() -> bool {
+    global().is_none_or(|recorder| recorder.has_tables)
+}
+
 /// From here on stacks are recorded. Called once, outside the hook.
 pub(crate) fn start() {
     if let Some(recorder) = global() {
@@ -206,8 +213,19 @@ impl Recorder {
             table_full: special(SpecialFrame::TableFull),
         };
         let is_exact = settings.mode == Mode::Exact;
+        let counters = Counters::new(if is_exact { tree.capacity() } else { 0 });
+        let samples = if is_exact {
+            Samples::none()
+        } else {
+            Samples::new(tree.capacity())
+        };
+        let has_room = match is_exact {
+            true => counters.len() > 0,
+            false => samples.room().is_some(),
+        };
         Self {
             settings,
+            has_tables: tree.capacity() > 0 && has_room,
             key: platform::process_random(),
             is_started: AtomicBool::new(false),
             special,
@@ -215,12 +233,8 @@ impl Recorder {
             rules: RuleCache::new(),
             bounds: StackBounds::new(),
             ages: AgeMap::new(),
-            counters: Counters::new(if is_exact { tree.capacity() } else { 0 }),
-            samples: if is_exact {
-                Samples::none()
-            } else {
-                Samples::new(tree.capacity())
-            },
+            counters,
+            samples,
             tree,
             threads: Threads::new(),
             emergency: Emergency::new(),
@@ -252,6 +266,9 @@ impl Recorder {
         LOCAL.with(|local| {
             if local.is_own.get() {
                 self.special.heaplens
+            } else if !self.has_tables {
+                self.losses.stack_table_full();
+                self.special.table_full
             } else if !self.is_started.load(Relaxed) {
                 self.special.before_start
             } else {
