@@ -96,10 +96,7 @@ impl<A: GlobalAlloc> Allocator<A> {
                 Some(recorder) => sampled::alloc(recorder, inner, layout, zeroed),
                 None => {
                     sampled::never_sample();
-                    match zeroed {
-                        true => inner.alloc_zeroed(layout),
-                        false => inner.alloc(layout),
-                    }
+                    recorder::forward_alloc(inner, layout, zeroed)
                 }
             }
         }

@@ -3,6 +3,7 @@
 //! Reads only; never waits for a thread of the program. Does not know why the snapshot is taken
 //! nor where it goes.
 
+use super::process_memory;
 use crate::platform;
 use crate::recorder::ages::{AgeBins, TICK_SECONDS, class_of};
 use crate::recorder::poisson::Weight;
@@ -34,8 +35,8 @@ pub(crate) fn tick(uptime: Duration) {
 }
 
 /// Reads the tables. `header` comes filled in but for `recorder`, `totals`, `losses` and
-/// `overhead`, which this function owns (`losses.snapshots_failed` and `totals.peak_live_bytes`
-/// apart).
+/// `overhead`, which this function owns. Of these it takes in `losses.snapshots_failed`, and in
+/// `totals.peak_live_bytes` the peak so far.
 pub(crate) fn freeze(mut header: Header) -> Snapshot {
     let recorder = recorder::global();
     if let Some(settings) = recorder::settings() {
@@ -230,6 +231,7 @@ fn modules(recorder: Option<&Recorder>) -> Vec<Module> {
         path: "[special]".into(),
         ..Module::default()
     };
+    let executable = process_memory::executable().unwrap_or_default();
     let known = recorder
         .into_iter()
         .flat_map(|recorder| recorder.modules.iter());
@@ -237,7 +239,7 @@ fn modules(recorder: Option<&Recorder>) -> Vec<Module> {
         let identity = &module.identity;
         let name = identity.name.to_string_lossy();
         let path = match &*name {
-            "" => executable(),
+            "" => executable.to_string_lossy().into_owned(),
             name if name.starts_with("linux-vdso") => "[vdso]".into(),
             name => name.into(),
         };
@@ -248,13 +250,6 @@ fn modules(recorder: Option<&Recorder>) -> Vec<Module> {
         }
     });
     [special].into_iter().chain(known).collect()
-}
-
-/// Path of the executable, as it was when it was started.
-fn executable() -> String {
-    let path = std::env::current_exe().unwrap_or_default();
-    let path = path.to_string_lossy();
-    path.strip_suffix(" (deleted)").unwrap_or(&path).to_owned()
 }
 
 /// The stacks of the rows, and each node's row in them.

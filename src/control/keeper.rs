@@ -244,7 +244,7 @@ impl Keeper {
     fn freeze(&mut self, reason: Reason, label: Option<&str>) -> Snapshot {
         let taken_unix_ms = unix_ms();
         let uptime = self.started.elapsed();
-        let mut snapshot = freeze::freeze(Header {
+        let snapshot = freeze::freeze(Header {
             program: self.program.clone(),
             taken: rfc3339(taken_unix_ms),
             taken_unix_ms,
@@ -256,14 +256,15 @@ impl Keeper {
                 snapshots_failed: self.failures.total,
                 ..Losses::default()
             },
-            totals: Totals::default(),
+            totals: Totals {
+                peak_live_bytes: self.peak_live_bytes,
+                ..Totals::default()
+            },
             work_done: WORK_DONE.load(Ordering::Relaxed),
             memory: process_memory::of_process(),
             ..Header::default()
         });
-        let header = &mut snapshot.header;
-        self.peak_live_bytes = self.peak_live_bytes.max(header.totals.live_bytes);
-        header.totals.peak_live_bytes = self.peak_live_bytes;
+        self.peak_live_bytes = snapshot.header.totals.peak_live_bytes;
         snapshot
     }
 }

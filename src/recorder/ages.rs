@@ -10,7 +10,7 @@
 
 use super::Recorder;
 use crate::snapshot::{AGE_BOUNDS_SECONDS, AGE_CLASSES};
-use crate::tables::age_map::{AGE_BINS, AgeMap};
+use crate::tables::age_map::{AGE_BINS, AgeMap, TICKS_MAPPED};
 use crate::tables::counters::Counters;
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ impl AgeBins {
             }
         }
         let index = self.bins[self.bins.len() - 1].index;
-        for tick in from.max(tick.saturating_sub(4095))..=tick {
+        for tick in from.max(tick.saturating_sub(TICKS_MAPPED - 1))..=tick {
             map.place(tick, index);
         }
         map.set_now(tick);
@@ -108,7 +108,7 @@ impl AgeBins {
                 older += 1;
                 continue;
             }
-            for tick in young.first.max(self.now.saturating_sub(4095))..=young.last {
+            for tick in young.first.max(self.now.saturating_sub(TICKS_MAPPED - 1))..=young.last {
                 map.place(tick, old.index);
             }
             counters.merge_bin(young.index, old.index, sites);

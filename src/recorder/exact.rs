@@ -4,7 +4,7 @@
 //! untouched, and counted.
 
 use super::header::{self, Header};
-use super::{Change, Recorder};
+use super::{Change, Recorder, forward_alloc};
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr::null_mut;
 
@@ -21,12 +21,7 @@ pub(crate) unsafe fn alloc<A: GlobalAlloc>(
         return null_mut();
     };
     // SAFETY: the outer layout is larger than the caller's, which is valid.
-    let start = unsafe {
-        match zeroed {
-            true => inner.alloc_zeroed(outer),
-            false => inner.alloc(outer),
-        }
-    };
+    let start = unsafe { forward_alloc(inner, outer, zeroed) };
     if start.is_null() {
         return start;
     }

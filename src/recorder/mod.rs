@@ -30,6 +30,7 @@ use crate::tables::counters::{CounterCache, Counters, Delta, Shared};
 use crate::tables::site_tree::{NodeId, ROOT, SiteTree};
 use losses::LossCounters;
 use sampled::Samples;
+use std::alloc::{GlobalAlloc, Layout};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::ptr::{NonNull, null_mut};
@@ -200,6 +201,25 @@ pub(crate) fn as_own<R>(work: impl FnOnce() -> R) -> R {
     }
     let _restore = Restore(LOCAL.with(|local| local.is_own.replace(true)));
     work()
+}
+
+/// Passes an allocation on, zeroed by the inner allocator itself where it must be.
+///
+/// # Safety
+/// As for `GlobalAlloc::alloc`.
+#[inline(always)]
+pub(crate) unsafe fn forward_alloc<A: GlobalAlloc>(
+    inner: &A,
+    layout: Layout,
+    zeroed: bool,
+) -> *mut u8 {
+    // SAFETY: passed on.
+    unsafe {
+        match zeroed {
+            true => inner.alloc_zeroed(layout),
+            false => inner.alloc(layout),
+        }
+    }
 }
 
 impl Recorder {

@@ -6,7 +6,7 @@
 
 use super::poisson::{Random, Weight};
 use super::thread_state::{LOCAL, Local};
-use super::{Recorder, platform};
+use super::{Recorder, forward_alloc, platform};
 use crate::settings::Mode;
 use crate::tables::large_samples::{LargeSamples, Sample};
 use crate::tables::mapped::{Mapped, Zeroed};
@@ -248,19 +248,6 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
         recorder.record_large(new, new_layout, recorder.site());
     }
     new
-}
-
-/// # Safety
-/// As for `GlobalAlloc::alloc`.
-#[inline(always)]
-unsafe fn forward_alloc<A: GlobalAlloc>(inner: &A, layout: Layout, zeroed: bool) -> *mut u8 {
-    // SAFETY: passed on.
-    unsafe {
-        match zeroed {
-            true => inner.alloc_zeroed(layout),
-            false => inner.alloc(layout),
-        }
-    }
 }
 
 impl Recorder {
