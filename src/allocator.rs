@@ -1,7 +1,10 @@
 //! The wrapper around another allocator: forwards, and asks the recorder. No policy.
 
+mod entry;
+
 use crate::recorder::{self, exact, sampled};
 use crate::settings::{Mode, Settings};
+use crate::stack::CallRecord;
 use std::alloc::{GlobalAlloc, Layout, System};
 
 /// A global allocator that records where memory is allocated, and leaves the work to `A`.
@@ -44,7 +47,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
             return unsafe { self.inner.alloc(layout) };
         }
         // SAFETY: passed on.
-        unsafe { self.record_alloc(layout, false) }
+        unsafe { entry::alloc(self, layout, false) }
     }
 
     #[inline(always)]
@@ -54,7 +57,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
             return unsafe { self.inner.alloc_zeroed(layout) };
         }
         // SAFETY: passed on.
-        unsafe { self.record_alloc(layout, true) }
+        unsafe { entry::alloc(self, layout, true) }
     }
 
     #[inline(always)]
@@ -74,26 +77,23 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
             return unsafe { self.inner.realloc(block, layout, new_size) };
         }
         // SAFETY: passed on.
-        unsafe { self.record_realloc(block, layout, new_size) }
+        unsafe { entry::realloc(self, block, layout, new_size) }
     }
 }
 
 impl<A: GlobalAlloc> Allocator<A> {
-    /// Out of line, and last in its callers: the common path then needs no stack frame.
-    ///
     /// # Safety
     /// As for `GlobalAlloc::alloc`.
-    #[cold]
-    #[inline(never)]
-    unsafe fn record_alloc(&self, layout: Layout, zeroed: bool) -> *mut u8 {
+    #[inline(always)]
+    unsafe fn record_alloc(&self, layout: Layout, zeroed: bool, call: &CallRecord) -> *mut u8 {
         let inner = &self.inner;
         // SAFETY: passed on.
         unsafe {
             match recorder::global_or_install(&self.defaults) {
                 Some(recorder) if recorder.settings().mode == Mode::Exact => {
-                    exact::alloc(recorder, inner, layout, zeroed)
+                    exact::alloc(recorder, inner, layout, zeroed, call)
                 }
-                Some(recorder) => sampled::alloc(recorder, inner, layout, zeroed),
+                Some(recorder) => sampled::alloc(recorder, inner, layout, zeroed, call),
                 None => {
                     sampled::never_sample();
                     recorder::forward_alloc(inner, layout, zeroed)
@@ -121,16 +121,23 @@ impl<A: GlobalAlloc> Allocator<A> {
 
     /// # Safety
     /// As for `GlobalAlloc::realloc`.
-    #[cold]
-    #[inline(never)]
-    unsafe fn record_realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+    #[inline(always)]
+    unsafe fn record_realloc(
+        &self,
+        block: *mut u8,
+        layout: Layout,
+        new_size: usize,
+        call: &CallRecord,
+    ) -> *mut u8 {
         // SAFETY: passed on.
         unsafe {
             match recorder::global() {
                 Some(recorder) if recorder.settings().mode == Mode::Exact => {
-                    exact::realloc(recorder, &self.inner, block, layout, new_size)
+                    exact::realloc(recorder, &self.inner, block, layout, new_size, call)
                 }
-                Some(recorder) => sampled::realloc(recorder, &self.inner, block, layout, new_size),
+                Some(recorder) => {
+                    sampled::realloc(recorder, &self.inner, block, layout, new_size, call)
+                }
                 None => self.inner.realloc(block, layout, new_size),
             }
         }

@@ -4,18 +4,22 @@
 //! untouched, and counted.
 
 use super::header::{self, Header};
-use super::{Change, Recorder, forward_alloc};
+use super::thread_state::local;
+use super::{Recorder, forward_alloc};
+use crate::stack::{CallRecord, Registers};
+use crate::tables::counters::{CounterCache, Delta};
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr::null_mut;
 
 /// # Safety
 /// As for `GlobalAlloc::alloc`.
-#[inline(never)]
+#[inline(always)]
 pub(crate) unsafe fn alloc<A: GlobalAlloc>(
     recorder: &Recorder,
     inner: &A,
     layout: Layout,
     zeroed: bool,
+    call: &CallRecord,
 ) -> *mut u8 {
     let Some(outer) = header::with_header(layout) else {
         return null_mut();
@@ -25,14 +29,13 @@ pub(crate) unsafe fn alloc<A: GlobalAlloc>(
     if start.is_null() {
         return start;
     }
-    let site = recorder.site();
     // SAFETY: the outer block begins with room for a header and its alignment.
-    unsafe { recorder.admit(start.add(header::offset(layout)), site, layout.size()) }
+    unsafe { recorder.admit(start.add(header::offset(layout)), layout.size(), call) }
 }
 
 /// # Safety
 /// As for `GlobalAlloc::dealloc`.
-#[inline(never)]
+#[inline(always)]
 pub(crate) unsafe fn dealloc<A: GlobalAlloc>(
     recorder: &Recorder,
     inner: &A,
@@ -42,16 +45,17 @@ pub(crate) unsafe fn dealloc<A: GlobalAlloc>(
     // SAFETY: a block of ours has a header. For any other, the words before it are read only:
     // they are the inner allocator's own bookkeeping or a neighbour's end.
     let known = unsafe { header::read(block, recorder.key) };
-    match (known, header::with_header(layout)) {
-        (Some(known), Some(outer)) => {
-            recorder.count(known.site, known.birth, Change::Freed(layout.size() as u64));
+    match known {
+        Some(known) => {
+            recorder.count_out(known, layout.size());
             // SAFETY: the block was made by `alloc` or `realloc` with this very outer layout.
             unsafe {
+                let outer = header::with_header_unchecked(layout);
                 header::clear(block);
                 inner.dealloc(block.sub(header::offset(layout)), outer);
             }
         }
-        _ => {
+        None => {
             recorder.losses.foreign_free();
             // SAFETY: not ours, so the inner allocator's as it is.
             unsafe { inner.dealloc(block, layout) };
@@ -61,17 +65,18 @@ pub(crate) unsafe fn dealloc<A: GlobalAlloc>(
 
 /// # Safety
 /// As for `GlobalAlloc::realloc`.
-#[inline(never)]
+#[inline(always)]
 pub(crate) unsafe fn realloc<A: GlobalAlloc>(
     recorder: &Recorder,
     inner: &A,
     block: *mut u8,
     layout: Layout,
     new_size: usize,
+    call: &CallRecord,
 ) -> *mut u8 {
     // SAFETY: as in `dealloc`.
     let known = unsafe { header::read(block, recorder.key) };
-    let (Some(known), Some(outer)) = (known, header::with_header(layout)) else {
+    let Some(known) = known else {
         recorder.losses.foreign_free();
         // SAFETY: not ours, so the inner allocator's as it is.
         return unsafe { inner.realloc(block, layout, new_size) };
@@ -83,18 +88,18 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
         return null_mut();
     };
     let offset = header::offset(layout);
-    let site = recorder.site();
     // SAFETY: the outer block and its layout are those of `alloc`. The header is cleared first,
     // since the inner allocator may leave the old bytes where the block was.
     unsafe {
+        let outer = header::with_header_unchecked(layout);
         header::clear(block);
         let start = inner.realloc(block.sub(offset), outer, new_outer.size());
         if start.is_null() {
             header::write(block, recorder.key, layout.size(), known);
             return start;
         }
-        recorder.count(known.site, known.birth, Change::Freed(layout.size() as u64));
-        recorder.admit(start.add(offset), site, new_size)
+        recorder.count_out(known, layout.size());
+        recorder.admit(start.add(offset), new_size, call)
     }
 }
 
@@ -104,11 +109,67 @@ impl Recorder {
     /// # Safety
     /// As for [`header::write`].
     #[inline(always)]
-    unsafe fn admit(&self, block: *mut u8, site: u32, size: usize) -> *mut u8 {
-        let birth = self.ages.now() & 0xff_ffff;
+    unsafe fn admit(&self, block: *mut u8, size: usize, call: &CallRecord) -> *mut u8 {
+        let born = self.count_in(size, call);
         // SAFETY: the caller vouches for the 16 bytes before the block.
-        unsafe { header::write(block, self.key, size, Header { site, birth }) };
-        self.count(site, birth, Change::Allocated(size as u64));
+        unsafe { header::write(block, self.key, size, born) };
         block
+    }
+
+    /// Counts a block that is born, and says where and when.
+    #[inline(never)]
+    fn count_in(&self, size: usize, call: &CallRecord) -> Header {
+        let birth = self.ages.now() & 0xff_ffff;
+        let local = local();
+        let site = self.site_without_stack(local);
+        let counted = self.exclusively(local, call.caller().sp, || {
+            let state = self.threads.mine(local)?.as_ptr();
+            // SAFETY: this thread owns the state; `exclusively` keeps its signal handlers from
+            // the memory and from writing the cache, which is made of atomics.
+            let (memory, cache) = unsafe { (&mut (*state).memory, &(*state).cache) };
+            let site = match site {
+                Some(site) => site,
+                None => self.walk(memory, call.caller()),
+            };
+            cache.allocated(site, birth, size as u64, &self.shared());
+            Some(Header { site, birth })
+        });
+        match counted.flatten() {
+            Some(header) => header,
+            None => self.count_in_shared(size, call, birth),
+        }
+    }
+
+    /// Counts a block that dies.
+    #[inline(always)]
+    fn count_out(&self, block: Header, size: usize) {
+        let local = local();
+        let counted = self.exclusively(local, Registers::here().sp, || {
+            let state = self.threads.mine(local)?;
+            // SAFETY: as in `count_in`.
+            let cache: &CounterCache = unsafe { &(*state.as_ptr()).cache };
+            cache.freed(block.site, block.birth, size as u64, &self.shared());
+            Some(())
+        });
+        if counted.flatten().is_none() {
+            self.count_shared(block, &Delta::free(size as u64));
+        }
+    }
+
+    /// Of a thread that has no cache, or is using it.
+    #[cold]
+    #[inline(never)]
+    fn count_in_shared(&self, size: usize, call: &CallRecord, birth: u32) -> Header {
+        let site = self.site(call);
+        let born = Header { site, birth };
+        self.count_shared(born, &Delta::allocation(size as u64));
+        born
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn count_shared(&self, block: Header, delta: &Delta) {
+        self.counters
+            .add(block.site, self.ages.bin(block.birth), delta);
     }
 }

@@ -34,8 +34,22 @@ pub(crate) fn offset(layout: Layout) -> usize {
 /// than an allocation can have.
 #[inline(always)]
 pub(crate) fn with_header(layout: Layout) -> Option<Layout> {
-    let size = layout.size().checked_add(offset(layout))?;
-    Layout::from_size_align(size, layout.align().max(8)).ok()
+    let (size, align) = (layout.size() + offset(layout), layout.align().max(8));
+    // Neither sum overflows: a size and an alignment are at most isize::MAX + 1 together.
+    let is_allowed = size <= isize::MAX as usize + 1 - align;
+    // SAFETY: the alignment is the layout's own or 8, and the size rounded up to it fits.
+    is_allowed.then(|| unsafe { Layout::from_size_align_unchecked(size, align) })
+}
+
+/// [`with_header`] of a layout that a block was made with.
+///
+/// # Safety
+/// [`with_header`] of the layout is not `None`.
+#[inline(always)]
+pub(crate) unsafe fn with_header_unchecked(layout: Layout) -> Layout {
+    let (size, align) = (layout.size() + offset(layout), layout.align().max(8));
+    // SAFETY: what `with_header` made of it was a layout.
+    unsafe { Layout::from_size_align_unchecked(size, align) }
 }
 
 /// # Safety

@@ -19,15 +19,15 @@ mod thread_state;
 use crate::platform;
 use crate::settings::{self, Mode, Settings};
 use crate::snapshot::SpecialFrame;
-use crate::stack::Registers;
+use crate::stack::{CallRecord, Registers};
 use crate::stack::bounds::StackBounds;
 use crate::stack::modules::Modules;
-use crate::stack::replay::{Captured, NO_NODE, Walker, special_frame};
+use crate::stack::replay::{Captured, Memory, Walker, special_frame};
 use crate::stack::rules::RuleCache;
 use crate::stack::step::Stepper;
 use crate::tables::age_map::AgeMap;
-use crate::tables::counters::{CounterCache, Counters, Delta, Shared};
-use crate::tables::site_tree::{NodeId, ROOT, SiteTree};
+use crate::tables::counters::{Counters, Shared};
+use crate::tables::site_tree::{NO_NODE, NodeId, ROOT, SiteTree};
 use losses::LossCounters;
 use sampled::Samples;
 use std::alloc::{GlobalAlloc, Layout};
@@ -38,14 +38,10 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{
     AtomicBool, AtomicPtr, Ordering::Acquire, Ordering::Release, compiler_fence,
 };
-use thread_state::{Emergency, LOCAL, Local, Threads};
+use thread_state::{Emergency, Local, Threads, local};
 
 /// Most nodes of the tree of stacks, and so of sites.
 const NODES: usize = 1 << 20;
-
-/// Frames of ours between the walk's start and the caller of the allocator: `Recorder::site` and
-/// the recording function that calls it. Neither is ever inlined.
-const OWN_FRAMES: usize = 2;
 
 /// Everything that is recorded about one process.
 pub(crate) struct Recorder {
@@ -53,7 +49,7 @@ pub(crate) struct Recorder {
     /// Key of the checks in headers.
     key: u64,
     /// Stacks are recorded from here on.
-    is_started: AtomicBool,
+    is_walking: AtomicBool,
     /// The system gave memory for every table.
     has_tables: bool,
     pub(crate) tree: SiteTree,
@@ -171,7 +167,7 @@ pub(crate) fn start() {
     if let Some(recorder) = global() {
         recorder.modules.refresh();
         recorder.bounds.calibrate();
-        recorder.is_started.store(true, Release);
+        recorder.is_walking.store(recorder.has_tables, Release);
     }
 }
 
@@ -187,7 +183,7 @@ pub(crate) fn refresh_modules() {
 /// matched: the child has inherited blocks.
 pub(crate) fn stop_in_child() {
     if let Some(recorder) = global() {
-        recorder.is_started.store(false, Relaxed);
+        recorder.is_walking.store(false, Relaxed);
     }
 }
 
@@ -196,10 +192,10 @@ pub(crate) fn as_own<R>(work: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {
-            LOCAL.with(|local| local.is_own.set(self.0));
+            local().is_own.set(self.0);
         }
     }
-    let _restore = Restore(LOCAL.with(|local| local.is_own.replace(true)));
+    let _restore = Restore(local().is_own.replace(true));
     work()
 }
 
@@ -224,8 +220,8 @@ pub(crate) unsafe fn forward_alloc<A: GlobalAlloc>(
 
 impl Recorder {
     fn new(settings: Settings) -> Self {
-        let tree = SiteTree::new(NODES);
-        let special = |frame| tree.child(ROOT, special_frame(frame)).unwrap_or(NO_NODE);
+        let tree = SiteTree::new(NODES, settings.depth as usize);
+        let special = |frame| tree.child(ROOT, special_frame(frame));
         let special = SpecialSites {
             before_start: special(SpecialFrame::BeforeStart),
             heaplens: special(SpecialFrame::Heaplens),
@@ -247,7 +243,7 @@ impl Recorder {
             settings,
             has_tables: tree.capacity() > 0 && has_room,
             key: platform::process_random(),
-            is_started: AtomicBool::new(false),
+            is_walking: AtomicBool::new(false),
             special,
             modules: Modules::new(),
             rules: RuleCache::new(),
@@ -278,27 +274,45 @@ impl Recorder {
         }
     }
 
-    /// The site of the call that the calling function serves. Not inlined, nor are its callers:
-    /// the walk starts here and leaves out [`OWN_FRAMES`].
+    /// The site of a call.
     #[inline(never)]
-    fn site(&self) -> NodeId {
-        let here = Registers::here();
-        LOCAL.with(|local| {
-            if local.is_own.get() {
-                self.special.heaplens
-            } else if !self.has_tables {
-                self.losses.stack_table_full();
-                self.special.table_full
-            } else if !self.is_started.load(Relaxed) {
-                self.special.before_start
-            } else {
-                self.walk(local, here)
-            }
+    fn site(&self, call: &CallRecord) -> NodeId {
+        let (local, caller) = (local(), call.caller());
+        if let Some(site) = self.site_without_stack(local) {
+            return site;
+        }
+        let walked = self.exclusively(local, caller.sp, || match self.threads.mine(local) {
+            // SAFETY: this thread owns the state, and `exclusively` keeps a signal handler on this
+            // thread from borrowing the memory a second time.
+            Some(mut state) => Some(self.walk(unsafe { &mut state.as_mut().memory }, caller)),
+            None => self.emergency.borrow(|memory| self.walk(memory, caller)),
+        });
+        walked.flatten().unwrap_or_else(|| {
+            self.losses.reentered();
+            self.special.no_stack
         })
     }
 
+    /// The site of all calls of this thread, where no stack is to be taken.
     #[inline(always)]
-    fn walk(&self, local: &Local, here: Registers) -> NodeId {
+    fn site_without_stack(&self, local: &Local) -> Option<NodeId> {
+        if local.is_own.get() {
+            return Some(self.special.heaplens);
+        }
+        (!self.is_walking.load(Relaxed)).then(|| self.site_before_start())
+    }
+
+    #[cold]
+    fn site_before_start(&self) -> NodeId {
+        if self.has_tables {
+            return self.special.before_start;
+        }
+        self.losses.stack_table_full();
+        self.special.table_full
+    }
+
+    #[inline(always)]
+    fn walk(&self, memory: &mut Memory, caller: Registers) -> NodeId {
         let walker = Walker {
             stepper: Stepper {
                 modules: &self.modules,
@@ -308,34 +322,15 @@ impl Recorder {
             tree: &self.tree,
             depth: self.settings.depth as usize,
         };
-        let captured = self.exclusively(local, here.sp, || match self.threads.mine(local) {
-            Some(mut state) => {
-                // SAFETY: this thread owns the state, and `exclusively` keeps a signal handler on
-                // this thread from borrowing the memory a second time.
-                let memory = unsafe { &mut state.as_mut().memory };
-                Some(walker.capture(memory, here, OWN_FRAMES))
-            }
-            None => self
-                .emergency
-                .borrow(|memory| walker.capture(memory, here, OWN_FRAMES)),
-        });
-        let Some(captured) = captured.flatten() else {
-            self.losses.reentered();
-            return self.special.no_stack;
-        };
-        self.note(captured)
-    }
-
-    #[inline(always)]
-    fn note(&self, captured: Captured) -> NodeId {
-        if let Some(cause) = captured.truncated {
+        let Captured { node, truncated } = walker.capture(memory, caller);
+        if let Some(cause) = truncated {
             self.losses.truncated(cause);
         }
-        if captured.node == NO_NODE {
+        if node == NO_NODE {
             self.losses.stack_table_full();
             return self.special.table_full;
         }
-        captured.node
+        node
     }
 
     /// Runs `work` unless this thread is already inside the recorder, as a signal handler that
@@ -359,53 +354,15 @@ impl Recorder {
 
     #[cold]
     fn are_on_one_stack(&self, sp: u64, active: u64) -> bool {
-        self.bounds.of(sp).is_some() && self.bounds.of(active).is_some()
-    }
-
-    /// Exact mode: counts a block in or out.
-    #[inline(always)]
-    fn count(&self, site: NodeId, birth: u32, delta: Change) {
-        let sp = Registers::here().sp;
-        let done = LOCAL.with(|local| {
-            self.exclusively(local, sp, || {
-                let state = self.threads.mine(local)?;
-                // SAFETY: this thread owns the state; the cache is made of atomics, and
-                // `exclusively` makes this thread's handlers no second writer.
-                let cache: &CounterCache = unsafe { &(*state.as_ptr()).cache };
-                match delta {
-                    Change::Allocated(bytes) => cache.allocated(site, birth, bytes, &self.shared()),
-                    Change::Freed(bytes) => cache.freed(site, birth, bytes, &self.shared()),
-                }
-                Some(())
-            })
-        });
-        if done.flatten().is_none() {
-            self.count_shared(site, birth, delta);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn count_shared(&self, site: NodeId, birth: u32, delta: Change) {
-        let delta = match delta {
-            Change::Allocated(bytes) => Delta::allocation(bytes),
-            Change::Freed(bytes) => Delta::free(bytes),
-        };
-        self.counters.add(site, self.ages.bin(birth), &delta);
+        self.bounds.end_of(sp).is_some() && self.bounds.end_of(active).is_some()
     }
 
     /// Starts and lengths in bytes of all mappings but the room for sampled blocks.
     pub(crate) fn mappings(&self) -> impl Iterator<Item = (NonNull<u8>, usize)> {
-        let tables = self.tree.ranges().into_iter().chain(self.counters.ranges());
+        let tables = [self.tree.range()].into_iter().chain(self.counters.ranges());
         tables
             .chain([self.rules.range()])
             .chain(self.samples.table_ranges())
             .chain(self.threads.ranges())
     }
-}
-
-#[derive(Clone, Copy)]
-enum Change {
-    Allocated(u64),
-    Freed(u64),
 }

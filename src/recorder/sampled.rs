@@ -5,9 +5,10 @@
 //! and is looked up by address on free: `Layout` tells that a block is large.
 
 use super::poisson::{Random, Weight};
-use super::thread_state::{LOCAL, Local};
+use super::thread_state::{Local, local};
 use super::{Recorder, forward_alloc, platform};
 use crate::settings::Mode;
+use crate::stack::CallRecord;
 use crate::tables::large_samples::{LargeSamples, Sample};
 use crate::tables::mapped::{Mapped, Zeroed};
 use crate::tables::sample_slots::{SLOT_ALIGN, SLOT_LIMIT, SampleSlots};
@@ -37,14 +38,13 @@ pub(super) fn set_free_mask(mode: Mode) {
 /// Counts an allocation of `size` bytes down. `true`: it is not sampled, and that is all.
 #[inline(always)]
 pub(crate) fn is_plain_alloc(size: usize) -> bool {
-    LOCAL.with(|local| {
-        // Neither can overflow: the countdown is never negative, a size at most isize::MAX.
-        let left = local.until_sample.get() - size as i64;
-        if left > 0 {
-            local.until_sample.set(left);
-        }
-        left > 0
-    })
+    let local = local();
+    // Neither can overflow: the countdown is never negative, a size at most isize::MAX.
+    let left = local.until_sample.get() - size as i64;
+    if left > 0 {
+        local.until_sample.set(left);
+    }
+    left > 0
 }
 
 /// Whether a block surely has no sample: all but large ones and those at a slot's address.
@@ -56,7 +56,7 @@ pub(crate) fn is_plain_free(block: *mut u8, layout: Layout) -> bool {
 /// With heaplens off, no allocation of this thread is looked at again.
 #[cold]
 pub(crate) fn never_sample() {
-    LOCAL.with(|local| local.until_sample.set(i64::MAX));
+    local().until_sample.set(i64::MAX);
 }
 
 /// The live samples, and sums over all samples ever taken.
@@ -162,10 +162,11 @@ pub(crate) unsafe fn alloc<A: GlobalAlloc>(
     inner: &A,
     layout: Layout,
     zeroed: bool,
+    call: &CallRecord,
 ) -> *mut u8 {
     if recorder.is_due(layout.size()) {
         // SAFETY: passed on.
-        unsafe { recorder.alloc_sampled(inner, layout, zeroed) }
+        unsafe { recorder.alloc_sampled(inner, layout, zeroed, call) }
     } else {
         // SAFETY: passed on.
         unsafe { forward_alloc(inner, layout, zeroed) }
@@ -203,6 +204,7 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
     block: *mut u8,
     layout: Layout,
     new_size: usize,
+    call: &CallRecord,
 ) -> *mut u8 {
     let samples = &recorder.samples;
     let Ok(new_layout) = Layout::from_size_align(new_size, layout.align()) else {
@@ -216,7 +218,7 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
         // came from.
         unsafe {
             let new = match is_due {
-                true => recorder.alloc_sampled(inner, new_layout, false),
+                true => recorder.alloc_sampled(inner, new_layout, false, call),
                 false => inner.alloc(new_layout),
             };
             if new.is_null() {
@@ -245,7 +247,7 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
         return new;
     }
     if is_due {
-        recorder.record_large(new, new_layout, recorder.site());
+        recorder.record_large(new, new_layout, recorder.site(call));
     }
     new
 }
@@ -253,27 +255,25 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
 impl Recorder {
     /// Whether a block of `size` bytes holds the thread's next pick; draws the one after it.
     fn is_due(&self, size: usize) -> bool {
-        LOCAL.with(|local| {
-            let mean = self.settings.sample_bytes;
-            let mut left = local.until_sample.get();
-            let mut random = Random::new(match local.random.get() {
-                0 => {
-                    let mut random = Random::new(self.seed(local));
-                    left = random.distance(mean);
-                    random.state()
-                }
-                state => state,
-            });
-            left -= size as i64;
-            let is_due = left <= 0;
-            if is_due {
+        let (local, mean) = (local(), self.settings.sample_bytes);
+        let mut left = local.until_sample.get();
+        let mut random = Random::new(match local.random.get() {
+            0 => {
+                let mut random = Random::new(self.seed(local));
                 left = random.distance(mean);
+                random.state()
             }
-            local.until_sample.set(left);
-            local.random.set(random.state());
-            // heaplens' own allocations use picks up, which changes nothing for the others.
-            is_due && !local.is_own.get()
-        })
+            state => state,
+        });
+        left -= size as i64;
+        let is_due = left <= 0;
+        if is_due {
+            left = random.distance(mean);
+        }
+        local.until_sample.set(left);
+        local.random.set(random.state());
+        // heaplens' own allocations use picks up, which changes nothing for the others.
+        is_due && !local.is_own.get()
     }
 
     /// Differs between processes, threads, and threads that follow each other at one address.
@@ -296,6 +296,7 @@ impl Recorder {
         inner: &A,
         layout: Layout,
         zeroed: bool,
+        call: &CallRecord,
     ) -> *mut u8 {
         let slots = self
             .samples
@@ -306,7 +307,7 @@ impl Recorder {
             // SAFETY: passed on.
             let block = unsafe { forward_alloc(inner, layout, zeroed) };
             if !block.is_null() {
-                self.record_large(block, layout, self.site());
+                self.record_large(block, layout, self.site(call));
             }
             return block;
         };
@@ -320,7 +321,7 @@ impl Recorder {
             // SAFETY: the slot is ours and fits the layout.
             unsafe { block.write_bytes(0, layout.size()) };
         }
-        slots.record(slot, self.sample(layout, self.site()));
+        slots.record(slot, self.sample(layout, self.site(call)));
         block
     }
 

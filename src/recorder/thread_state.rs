@@ -24,7 +24,17 @@ const EXIT_ROUNDS: u32 = 4;
 
 thread_local! {
     /// The calling thread's words.
-    pub(crate) static LOCAL: Local = const { Local::new() };
+    static LOCAL: Local = const { Local::new() };
+}
+
+/// The calling thread's words. Not a closure, since the compiler does not inline those around much
+/// code.
+#[inline(always)]
+pub(super) fn local<'a>() -> &'a Local {
+    let local = LOCAL.with(|local| local as *const Local);
+    // SAFETY: has no destructor, so it lives as long as the thread. The type is not `Sync`, so no
+    // other thread gets hold of the reference.
+    unsafe { &*local }
 }
 
 /// Words in thread-local storage.
@@ -169,7 +179,7 @@ impl Threads {
         {
             return;
         }
-        LOCAL.with(|local| local.state.set(ENDED));
+        local().state.set(ENDED);
         // SAFETY: as above; the cache is made of atomics.
         let slot = unsafe {
             (*state).cache.flush(shared);

@@ -9,7 +9,6 @@
 //! ends with a mark.
 
 use crate::platform;
-use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What `calibrate` found out.
@@ -47,13 +46,18 @@ impl StackBounds {
         }
     }
 
-    /// The bounds of the stack that `sp` is on: all of it above `sp` may be read.
-    #[inline]
-    pub(crate) fn of(&self, sp: u64) -> Option<Range<u64>> {
+    /// Where the stack that `sp` is on ends: all of it above `sp` may be read.
+    #[inline(always)]
+    pub(crate) fn end_of(&self, sp: u64) -> Option<u64> {
         let main = self.main_low.load(Relaxed)..self.main_high.load(Relaxed);
         if main.contains(&sp) {
-            return Some(sp..main.end);
+            return Some(main.end);
         }
+        self.end_of_threads(sp)
+    }
+
+    #[inline]
+    fn end_of_threads(&self, sp: u64) -> Option<u64> {
         let offset = self.descriptor_offset.load(Relaxed);
         if offset == 0 {
             return None;
@@ -65,7 +69,7 @@ impl StackBounds {
         // glibc keeps the descriptor itself at the top of the stack, and does not know the main
         // thread's stack in this way: its fields are zero.
         let high = low.checked_add(size)?.min(thread_pointer().max(low));
-        (low..high).contains(&sp).then_some(sp..high)
+        (low..high).contains(&sp).then_some(high)
     }
 }
 
@@ -113,12 +117,12 @@ mod tests {
         let check = |elsewhere: u64| {
             let sp = Registers::here().sp;
             let known = platform::own_stack_bounds().unwrap();
-            let found = BOUNDS.of(sp).expect("a thread has a stack");
+            let found = BOUNDS.end_of(sp).expect("a thread has a stack");
             assert!(
-                found.end <= known.end && known.end - found.end < 16 << 10,
+                found <= known.end && known.end - found < 16 << 10,
                 "{found:x?} {known:x?}"
             );
-            assert_eq!(BOUNDS.of(elsewhere), None);
+            assert_eq!(BOUNDS.end_of(elsewhere), None);
             sp
         };
         let heap = &raw const *heap as u64;

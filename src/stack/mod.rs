@@ -20,4 +20,4 @@ mod row;
 pub(crate) mod rules;
 pub(crate) mod step;
 
-pub(crate) use registers::Registers;
+pub(crate) use registers::{CallRecord, Registers};

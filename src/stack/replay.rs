@@ -16,17 +16,11 @@ use super::Registers;
 use super::bounds::StackBounds;
 use super::step::{Check, Ending, Outcome, Stack, Stepper};
 use crate::snapshot::{SpecialFrame, TruncatedCause};
-use crate::tables::site_tree::{NodeId, ROOT, SiteTree};
+use crate::tables::site_tree::{NodeId, ROOT, SiteTree, TOO_DEEP};
 
-/// Steps that are remembered; deeper stacks remember their outermost ones.
-const STEPS: usize = 1024;
-/// Innermost frames that a walk always keeps, however deep: enough for the largest depth setting.
-const INNERMOST: usize = 192;
-/// A stack of more frames than this is cut, marked.
-const MOST_FRAMES: usize = 1 << 17;
-
-/// A node that stands for all below a full tree.
-pub(crate) const NO_NODE: NodeId = NodeId::MAX;
+/// A stack of so many frames is too deep: its outermost ones are not looked for, so that the time
+/// for a capture is bounded.
+const STEPS: usize = 4096;
 
 /// Marks a frame of the tree that is a [`SpecialFrame`]. User space ends far below.
 const SPECIAL: u64 = 1 << 63;
@@ -46,15 +40,15 @@ pub(crate) struct Walker<'a> {
     pub(crate) stepper: Stepper<'a>,
     pub(crate) bounds: &'a StackBounds,
     pub(crate) tree: &'a SiteTree,
-    /// Most frames of a stack that reach the tree; beyond, the middle is cut out.
+    /// Most frames of a path of the tree; of a stack that needs more, the middle is cut out.
     pub(crate) depth: usize,
 }
 
-/// A frame of the last walk and how to check the step to its caller.
+/// A frame of the last walk and how to check the step to its caller: half a cache line.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Step {
-    pc: u64,
+    return_address: u64,
     sp: u64,
     bp: u64,
     /// The tree's node for the path from the outermost frame to this one.
@@ -65,34 +59,23 @@ struct Step {
 /// The last stack of one thread. Valid when all zero.
 #[repr(C)]
 pub(crate) struct Memory {
-    /// Steps in use.
-    count: usize,
+    /// Where the stack ends that the steps are on.
+    stack_end: u64,
     /// How the walk ended: 0 at the outermost frame, else 1 + the cause.
     ending: Ending,
-    /// Outermost first.
-    steps: [Step; STEPS],
+    /// Steps in use, without the first.
+    count: usize,
+    /// Outermost first, each at a lower address than the one before. The first one is above all
+    /// stacks, so that a search outward always ends.
+    steps: [Step; STEPS + 1],
     /// New steps of the walk under way, innermost first.
     fresh: [Step; STEPS],
-    /// Nodes met before. Never wrong, since nodes of the tree never change.
-    nodes: [KnownNode; KNOWN_NODES],
 }
-
-/// A node of the tree by what it is a node of; `node` is 0 where there is none.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct KnownNode {
-    frame: u64,
-    parent: NodeId,
-    node: NodeId,
-}
-
-/// Nodes that a thread keeps at hand: a power of two.
-const KNOWN_NODES: usize = 1024;
 
 /// A stack as a node of the tree, and whether it is all there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Captured {
-    /// [`NO_NODE`] where the tree is full.
+    /// `NO_NODE` where the tree is full.
     pub(crate) node: NodeId,
     pub(crate) truncated: Option<TruncatedCause>,
 }
@@ -103,44 +86,27 @@ impl Memory {
         self.count = 0;
     }
 
-    /// Index in `fresh` of the step number `n` of a walk: a deep walk overwrites its middle.
+    /// Forgets the last stack, if it was another one than that which ends there.
     #[inline(always)]
-    fn place(n: usize) -> usize {
-        if n < STEPS {
-            n
-        } else {
-            INNERMOST + (n - INNERMOST) % (STEPS - INNERMOST)
+    fn enter(&mut self, stack: &Stack) {
+        if self.stack_end != stack.end {
+            self.count = 0;
+            self.stack_end = stack.end;
+            self.steps[0].sp = u64::MAX;
         }
-    }
-
-    #[inline(always)]
-    fn keep(&mut self, n: &mut usize, step: Step) {
-        // The mask changes nothing, and spares a check of the bounds.
-        self.fresh[Self::place(*n) & (STEPS - 1)] = step;
-        *n += 1;
     }
 }
 
 impl Walker<'_> {
-    /// The stack from `start` outward, without the `skip` innermost frames.
-    pub(crate) fn capture(&self, memory: &mut Memory, start: Registers, skip: usize) -> Captured {
+    /// The stack from `start` outward.
+    #[inline(always)]
+    pub(crate) fn capture(&self, memory: &mut Memory, start: Registers) -> Captured {
         let stack = Stack::around(start.sp, self.bounds);
-        let mut at = start;
-        for _ in 0..skip {
-            match self.stepper.step(at, &stack) {
-                Outcome::Caller(caller, _) => at = caller,
-                Outcome::Ended(..) => {
-                    // Not even the caller is known.
-                    memory.count = 0;
-                    let cause = TruncatedCause::BadStack;
-                    return Captured {
-                        node: self.parent_of_all(Ending::truncated(cause)),
-                        truncated: Some(cause),
-                    };
-                }
-            }
+        memory.enter(&stack);
+        let (joined, fresh) = self.walk(memory, start, &stack);
+        if joined + fresh >= STEPS {
+            return self.innermost(memory, joined, fresh);
         }
-        let (joined, fresh) = self.walk(memory, at, &stack);
         let node = self.file(memory, joined, fresh);
         Captured {
             node,
@@ -150,182 +116,202 @@ impl Walker<'_> {
 
     /// Walks until the end, or until the rest is proved to be as remembered. Returns how many
     /// remembered steps (from the outermost) still hold and how many new ones lie inside them.
-    #[inline]
+    ///
+    /// By pointers, since this and the compare are where the time goes.
+    #[inline(always)]
     fn walk(&self, memory: &mut Memory, start: Registers, stack: &Stack) -> (usize, usize) {
+        let steps: *const Step = memory.steps.as_ptr();
+        let first_new = memory.fresh.as_mut_ptr();
+        // SAFETY: `count` is an index of `steps`, and `fresh` has this length.
+        let (mut remembered, end_of_new) =
+            unsafe { (steps.add(memory.count), first_new.add(STEPS)) };
+        let mut new = first_new;
         let mut at = start;
-        let mut fresh = 0;
-        let mut candidates = memory.count.min(STEPS);
         loop {
-            let mut remembered = &memory.steps[..candidates];
-            while let [rest @ .., innermost] = remembered
-                && innermost.sp < at.sp
-            {
-                remembered = rest;
-            }
-            candidates = remembered.len();
-            if remembered.last().is_some_and(|step| step.is(at)) {
-                match self.first_change(memory, candidates, stack) {
-                    None => return (candidates, fresh),
-                    Some(changed) => {
-                        for index in (changed + 1..candidates).rev() {
-                            let step = memory.steps[index];
-                            memory.keep(&mut fresh, step);
-                        }
-                        at = memory.steps[changed].registers();
-                        candidates = changed;
+            // SAFETY: stays within `steps`, since the step at 0 is above all stacks; `new` stays
+            // within `fresh`, since every place that moves it on looks at its end first.
+            unsafe {
+                while (*remembered).sp < at.sp {
+                    remembered = remembered.sub(1);
+                }
+                if (*remembered).is(at) {
+                    let changed = self.first_change(memory, remembered, stack);
+                    if changed == steps {
+                        return (index(steps, remembered), index(first_new, new));
                     }
+                    while remembered > changed && new < end_of_new {
+                        new.write(*remembered);
+                        new = new.add(1);
+                        remembered = remembered.sub(1);
+                    }
+                    at = (*changed).registers();
+                    remembered = changed.sub(1);
                 }
-            }
-            if fresh < MOST_FRAMES
-                && let Some((caller, check)) = self.stepper.plain_step(at, stack)
-            {
-                memory.keep(&mut fresh, Step::new(at, check));
+                if new == end_of_new {
+                    return (0, STEPS);
+                }
+                let (caller, check) = match self.stepper.usual_step(at, stack) {
+                    Some(step) => step,
+                    None => match self.stepper.step(at, stack) {
+                        Outcome::Caller(caller, check) => (caller, check),
+                        Outcome::Ended(ending, check) => {
+                            new.write(Step::new(at, check));
+                            memory.ending = ending;
+                            return (0, index(first_new, new) + 1);
+                        }
+                    },
+                };
+                new.write(Step::new(at, check));
+                new = new.add(1);
                 at = caller;
-                continue;
-            }
-            let outcome = if fresh < MOST_FRAMES {
-                self.stepper.step(at, stack)
-            } else {
-                Outcome::Ended(Ending::truncated(TruncatedCause::TooDeep), Check::AGAIN)
-            };
-            match outcome {
-                Outcome::Caller(caller, check) => {
-                    memory.keep(&mut fresh, Step::new(at, check));
-                    at = caller;
-                }
-                Outcome::Ended(ending, check) => {
-                    memory.keep(&mut fresh, Step::new(at, check));
-                    memory.ending = ending;
-                    return (0, fresh);
-                }
             }
         }
     }
 
-    /// Compares the remembered steps from the innermost of `candidates` outward with the stack.
-    /// Returns the index of the first step that leads elsewhere now.
-    #[inline]
-    fn first_change(&self, memory: &Memory, candidates: usize, stack: &Stack) -> Option<usize> {
-        let mut steps = &memory.steps[..candidates];
-        while let [rest @ .., caller, step] = steps {
-            let unchanged = if step.check.is_by_words() {
-                let is_saved = |offset| stack.word(step.sp + offset) == Some(caller.bp);
-                stack.word(caller.sp.wrapping_sub(8)) == Some(caller.pc + 1)
-                    && step.check.saved_base_offset().is_none_or(is_saved)
-            } else {
-                matches!(self.stepper.step(step.registers(), stack),
-                    Outcome::Caller(registers, _) if caller.is(registers))
-            };
-            if !unchanged {
-                return Some(rest.len() + 1);
+    /// Compares the remembered steps from `innermost` outward with the stack. Returns the first step
+    /// that leads elsewhere now; the one before all steps if there is none.
+    ///
+    /// # Safety
+    /// `innermost` is one of the steps in use, and its stack pointer that of the walk under way or
+    /// above.
+    #[inline(always)]
+    unsafe fn first_change(
+        &self,
+        memory: &Memory,
+        innermost: *const Step,
+        stack: &Stack,
+    ) -> *const Step {
+        let steps: *const Step = memory.steps.as_ptr();
+        let mut at = innermost;
+        loop {
+            // SAFETY: between `steps` and `innermost`: the outermost step, at 1, is not one by
+            // words. A walk of this very stack has read both words. It read them above the step's
+            // stack pointer, where the stack is in use up to its end.
+            unsafe {
+                let (caller, step) = (&*at.sub(1), &*at);
+                if step.check.is_by_words() {
+                    if Stack::read(caller.sp - 8) != caller.return_address {
+                        return at;
+                    }
+                    if let Some(offset) = step.check.saved_base_offset()
+                        && Stack::read(step.sp + offset) != caller.bp
+                    {
+                        return at;
+                    }
+                } else if step.check == Check::END {
+                    return steps;
+                } else if !self.is_unchanged(memory, index(steps, at), stack) {
+                    return at;
+                } else if index(steps, at) == 1 {
+                    return steps;
+                }
+                at = at.sub(1);
             }
-            steps = &steps[..rest.len() + 1];
         }
-        let outermost = &memory.steps[0];
-        let unchanged = outermost.check == Check::END
-            || matches!(self.stepper.step(outermost.registers(), stack),
-                Outcome::Ended(ending, _) if ending == memory.ending);
-        (!unchanged).then_some(0)
+    }
+
+    /// Whether a step that words alone do not tell leads where it led.
+    #[inline(never)]
+    fn is_unchanged(&self, memory: &Memory, index: usize, stack: &Stack) -> bool {
+        let step = &memory.steps[index];
+        match self.stepper.step(step.registers(), stack) {
+            Outcome::Caller(registers, _) => index > 1 && memory.steps[index - 1].is(registers),
+            Outcome::Ended(ending, _) => index == 1 && ending == memory.ending,
+        }
     }
 
     /// Remembers the walk and finds its node: `joined` old steps and `fresh` new ones.
-    #[inline]
+    #[inline(always)]
     fn file(&self, memory: &mut Memory, joined: usize, fresh: usize) -> NodeId {
-        let frames = joined + fresh;
         let mut node = match joined {
             0 => self.parent_of_all(memory.ending),
-            // Beyond the depth no node is kept, and none is asked for.
-            _ => memory.steps[joined - 1].node,
+            _ => memory.steps[joined].node,
         };
-        let mut count = joined;
-        let lost = if fresh > STEPS {
-            fresh - (STEPS - INNERMOST)
-        } else {
-            0
-        };
-        for n in (lost..fresh).rev() {
-            if count == STEPS {
-                break;
-            }
-            let mut step = memory.fresh[Memory::place(n) & (STEPS - 1)];
-            if count < self.depth {
-                node = self.known_child(&mut memory.nodes, node, step.pc);
-                step.node = node;
-            }
-            memory.steps[count & (STEPS - 1)] = step;
-            count += 1;
+        let tree = self.tree.view();
+        for n in 0..fresh {
+            // SAFETY: `joined` and `fresh` make less than a full memory.
+            let (new, step) = unsafe {
+                let new = memory.fresh.as_ptr().add(fresh - 1 - n);
+                (&*new, memory.steps.as_mut_ptr().add(joined + 1 + n))
+            };
+            let new = new.copied();
+            node = tree.child(node, new.pc());
+            // SAFETY: as above.
+            unsafe { step.write(Step { node, ..new }) };
         }
-        memory.count = count;
-        if frames <= self.depth {
-            return node;
+        memory.count = joined + fresh;
+        match node {
+            TOO_DEEP => self.cut(memory),
+            node => node,
         }
-        self.cut(memory, joined, frames)
     }
 
-    /// The node of a stack deeper than the limit: the outermost quarter of the depth, a mark with
-    /// the number of frames cut out, and the innermost rest.
+    /// The node of a stack whose path would be too long: the outermost quarter of the depth, a mark,
+    /// and the innermost rest.
+    ///
+    /// The mark says how many frames are cut out, to a power of two, so that a recursion has a few
+    /// stacks and not one for each level.
     #[cold]
-    fn cut(&self, memory: &Memory, joined: usize, frames: usize) -> NodeId {
+    #[inline(never)]
+    fn cut(&self, memory: &Memory) -> NodeId {
         let outermost = self.depth / 4;
-        let innermost = self.depth - outermost;
-        let cut = SpecialFrame::Elided((frames - self.depth) as u32);
-        let mut node = self.child(memory.steps[outermost - 1].node, special_frame(cut));
-        for index in frames - innermost..frames {
-            let step = if index < joined {
-                &memory.steps[index]
-            } else {
-                &memory.fresh[Memory::place(frames - 1 - index)]
+        // The path has this mark, and may have one for a stack that is not all there.
+        let innermost = self.depth - outermost - 2;
+        let mark = SpecialFrame::Elided(1 << (memory.count - outermost - innermost).ilog2());
+        let above = memory.steps[outermost].node;
+        let below = memory.steps[..=memory.count].iter();
+        below
+            .skip(memory.count + 1 - innermost)
+            .fold(self.tree.child(above, special_frame(mark)), |node, step| {
+                self.tree.child(node, step.pc())
+            })
+    }
+
+    /// What is recorded of a stack that is too deep to be walked to its end: a mark, and the
+    /// innermost frames.
+    #[cold]
+    #[inline(never)]
+    fn innermost(&self, memory: &mut Memory, joined: usize, fresh: usize) -> Captured {
+        let cause = TruncatedCause::TooDeep;
+        let node = self.tree.child(ROOT, special_frame(SpecialFrame::Truncated(cause)));
+        let node = (0..self.depth - 1).rev().fold(node, |node, n| {
+            let step = match n < fresh {
+                true => &memory.fresh[n],
+                false => &memory.steps[joined + fresh - n],
             };
-            node = self.child(node, step.pc);
+            self.tree.child(node, step.pc())
+        });
+        // What is remembered of the outermost frames holds as long as it is met again.
+        memory.count = joined;
+        Captured {
+            node,
+            truncated: Some(cause),
         }
-        node
     }
 
     fn parent_of_all(&self, ending: Ending) -> NodeId {
         match ending.cause() {
             None => ROOT,
-            Some(cause) => self.child(ROOT, special_frame(SpecialFrame::Truncated(cause))),
+            Some(cause) => self.tree.child(ROOT, special_frame(SpecialFrame::Truncated(cause))),
         }
-    }
-
-    /// As [`Self::child`], by way of the thread's own nodes.
-    #[inline(always)]
-    fn known_child(
-        &self,
-        nodes: &mut [KnownNode; KNOWN_NODES],
-        parent: NodeId,
-        frame: u64,
-    ) -> NodeId {
-        let mixed = (frame ^ u64::from(parent) << 24).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let known = &mut nodes[(mixed >> (64 - KNOWN_NODES.ilog2())) as usize];
-        if known.frame == frame && known.parent == parent && known.node != ROOT {
-            return known.node;
-        }
-        let node = self.child(parent, frame);
-        if node != NO_NODE {
-            *known = KnownNode {
-                frame,
-                parent,
-                node,
-            };
-        }
-        node
-    }
-
-    #[inline(never)]
-    fn child(&self, parent: NodeId, frame: u64) -> NodeId {
-        if parent == NO_NODE {
-            return NO_NODE;
-        }
-        self.tree.child(parent, frame).unwrap_or(NO_NODE)
     }
 }
 
+/// Number of steps from one to a later one of an array.
+///
+/// # Safety
+/// As for `offset_from_unsigned`.
+#[inline(always)]
+unsafe fn index(first: *const Step, step: *const Step) -> usize {
+    // SAFETY: passed on.
+    unsafe { step.offset_from_unsigned(first) }
+}
+
 impl Step {
-    #[inline]
+    #[inline(always)]
     fn new(at: Registers, check: Check) -> Self {
         Self {
-            pc: at.pc,
+            return_address: at.return_address,
             sp: at.sp,
             bp: at.bp,
             node: ROOT,
@@ -333,15 +319,36 @@ impl Step {
         }
     }
 
-    #[inline]
+    #[inline(always)]
+    fn pc(&self) -> u64 {
+        self.registers().pc()
+    }
+
+    /// Copies word by word. A copy in larger pieces would have to wait for the words, which have
+    /// just been written, to reach the cache.
+    #[inline(always)]
+    fn copied(&self) -> Self {
+        // SAFETY: reads what it refers to. Volatile, so that the reads are not joined.
+        unsafe {
+            Self {
+                return_address: (&raw const self.return_address).read_volatile(),
+                sp: (&raw const self.sp).read_volatile(),
+                bp: (&raw const self.bp).read_volatile(),
+                node: self.node,
+                check: (&raw const self.check).read_volatile(),
+            }
+        }
+    }
+
+    #[inline(always)]
     fn is(&self, at: Registers) -> bool {
         self.registers() == at
     }
 
-    #[inline]
+    #[inline(always)]
     fn registers(&self) -> Registers {
         Registers {
-            pc: self.pc,
+            return_address: self.return_address,
             sp: self.sp,
             bp: self.bp,
         }

@@ -1,8 +1,11 @@
 //! Unwind rules, packed into a word, and a cache of them that all threads share.
 //!
-//! The cache is four-way set-associative with 65,536 places, so that a rule stays found whatever
-//! the addresses of a program happen to be. A rule never becomes wrong: modules are pinned before
-//! their tables are used.
+//! The cache is set-associative. Code that stands together is cached together: sixteen bytes of
+//! code, in which at most four calls can end, share a set of four, so that a warm program touches
+//! few lines and pages, and a rule is nearly always in the first place that is looked at. Where
+//! other code has filled the set, a rule goes to a second one that depends on all bits of the
+//! address. So a rule stays found whatever the addresses of a program happen to be. It never
+//! becomes wrong: modules are pinned before their tables are used.
 
 use crate::tables::mapped::{Mapped, Zeroed};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -38,22 +41,59 @@ pub(crate) enum BasePointer {
     InFrame(i32),
 }
 
-/// Bits of the word: 0 to 2 the frame's kind, 3 and 4 the base pointer's, 8 to 31 the base
-/// pointer's offset, 32 to 63 the frame's offset.
+/// A rule that nearly all code has.
+#[derive(Clone, Copy)]
+pub(super) enum Usual {
+    /// The CFA is `size` bytes above rsp: whole words, one at least. rbp is unchanged, or `saved`
+    /// bytes from the CFA, a negative number, in a word of the frame.
+    Plain { size: u64, saved: Option<i64> },
+    /// The caller's rbp and the return address are at rbp, one after the other.
+    FramePointer,
+}
+
+/// Kinds of frames, bits 0 to 2 of the word. Bits 3 and 4 are the base pointer's kind, 8 to 31 its
+/// offset, 32 to 63 the frame's offset.
+mod kind {
+    /// rsp plus an offset, with rbp unchanged or saved within the frame: what nearly all code has.
+    pub(super) const PLAIN: u64 = 0;
+    /// rbp plus 16, with rbp saved there: code that keeps frame pointers.
+    pub(super) const FRAME_POINTER: u64 = 1;
+    pub(super) const STACK_POINTER: u64 = 2;
+    pub(super) const BASE_POINTER: u64 = 3;
+    pub(super) const AT_BASE_POINTER: u64 = 4;
+    pub(super) const SIGNAL: u64 = 5;
+    pub(super) const END: u64 = 6;
+}
+
 impl Rule {
-    pub(crate) const END: Self = Self(4);
-    pub(crate) const SIGNAL_FRAME: Self = Self(3);
+    pub(crate) const END: Self = Self(kind::END);
+    pub(crate) const SIGNAL_FRAME: Self = Self(kind::SIGNAL);
 
     pub(super) fn from_stack_pointer(offset: i64, base_pointer: BasePointer) -> Option<Self> {
-        Self::pack(0, offset, base_pointer)
+        let is_plain = match base_pointer {
+            BasePointer::Same => true,
+            BasePointer::AtCfa(saved) => {
+                saved <= -16 && saved % 8 == 0 && i64::from(saved) >= -offset
+            }
+            BasePointer::InFrame(_) => false,
+        };
+        let kind = match is_plain && offset >= 8 && offset % 8 == 0 {
+            true => kind::PLAIN,
+            false => kind::STACK_POINTER,
+        };
+        Self::pack(kind, offset, base_pointer)
     }
 
     pub(super) fn from_base_pointer(offset: i64, base_pointer: BasePointer) -> Option<Self> {
-        Self::pack(1, offset, base_pointer)
+        let kind = match (offset, base_pointer) {
+            (16, BasePointer::AtCfa(-16)) => kind::FRAME_POINTER,
+            _ => kind::BASE_POINTER,
+        };
+        Self::pack(kind, offset, base_pointer)
     }
 
     pub(super) fn at_base_pointer(offset: i64, base_pointer: BasePointer) -> Option<Self> {
-        Self::pack(2, offset, base_pointer)
+        Self::pack(kind::AT_BASE_POINTER, offset, base_pointer)
     }
 
     fn pack(kind: u64, offset: i64, base_pointer: BasePointer) -> Option<Self> {
@@ -77,24 +117,25 @@ impl Rule {
     pub(crate) fn frame(self) -> Frame {
         let offset = (self.0 >> 32) as i32;
         match self.0 & 7 {
-            0 => Frame::StackPointer(offset),
-            1 => Frame::BasePointer(offset),
-            2 => Frame::AtBasePointer(offset),
-            3 => Frame::Signal,
+            kind::PLAIN | kind::STACK_POINTER => Frame::StackPointer(offset),
+            kind::FRAME_POINTER | kind::BASE_POINTER => Frame::BasePointer(offset),
+            kind::AT_BASE_POINTER => Frame::AtBasePointer(offset),
+            kind::SIGNAL => Frame::Signal,
             _ => Frame::End,
         }
     }
 
-    /// For a rule that reads no more than the return address and a saved rbp: whether the CFA is
-    /// above rbp (else above rsp), by how much, and where from the CFA rbp was saved.
+    /// The rule, where it is of one of the two usual kinds.
     #[inline(always)]
-    pub(super) fn plain(self) -> Option<(bool, i32, Option<i32>)> {
-        let saved = match self.0 >> 3 & 3 {
-            0 => None,
-            1 => Some(self.0 as i32 >> 8),
-            _ => return None,
-        };
-        (self.0 & 7 <= 1).then_some((self.0 & 1 != 0, (self.0 >> 32) as i32, saved))
+    pub(super) fn usual(self) -> Option<Usual> {
+        match self.0 & 7 {
+            kind::PLAIN => Some(Usual::Plain {
+                size: self.0 >> 32,
+                saved: (self.0 & 8 != 0).then_some(i64::from(self.0 as i32 >> 8)),
+            }),
+            kind::FRAME_POINTER => Some(Usual::FramePointer),
+            _ => None,
+        }
     }
 
     #[inline]
@@ -108,72 +149,104 @@ impl Rule {
     }
 }
 
-/// Ways of a set: one cache line.
+/// Places of a set, whose numbers differ in the last two bits: one cache line.
 const WAYS: usize = 4;
-const SETS: usize = 1 << 14;
+const PLACES: usize = 1 << 16;
 
 #[repr(C)]
 struct Place {
     rule: AtomicU64,
     /// The address, exclusive-or the mixed rule: a place that two threads fill at once matches
-    /// neither address.
+    /// neither address. 0 where free.
     check: AtomicU64,
 }
 
-#[repr(C, align(64))]
-struct Set([Place; WAYS]);
-
 // SAFETY: only atomic integers.
-unsafe impl Zeroed for Set {}
+unsafe impl Zeroed for Place {}
 
-/// Rules by address.
+impl Place {
+    #[inline(always)]
+    fn get(&self, return_address: u64) -> Option<Rule> {
+        let rule = self.rule.load(Relaxed);
+        (self.check.load(Relaxed) == return_address ^ mix(rule)).then_some(Rule(rule))
+    }
+
+    fn put(&self, return_address: u64, rule: Rule) {
+        self.rule.store(rule.0, Relaxed);
+        self.check.store(return_address ^ mix(rule.0), Relaxed);
+    }
+
+    fn is_free(&self) -> bool {
+        self.check.load(Relaxed) == 0
+    }
+}
+
+/// Rules by return address.
 pub(crate) struct RuleCache {
-    sets: Mapped<Set>,
+    places: Mapped<Place>,
 }
 
 impl RuleCache {
     pub(crate) fn new() -> Self {
         Self {
-            sets: Mapped::new(SETS),
+            places: Mapped::new(PLACES),
         }
     }
 
-    #[inline]
-    pub(crate) fn get(&self, pc: u64) -> Option<Rule> {
-        for place in self.set(pc)? {
-            let rule = place.rule.load(Relaxed);
-            if place.check.load(Relaxed) == pc ^ mix(rule) {
-                return Some(Rule(rule));
+    /// The rule for a frame by its return address, if it is in the place where most are.
+    #[inline(always)]
+    pub(super) fn first_place(&self, return_address: u64) -> Option<Rule> {
+        self.places
+            .get(Self::near(return_address))?
+            .get(return_address)
+    }
+
+    pub(crate) fn get(&self, return_address: u64) -> Option<Rule> {
+        self.candidates(return_address)
+            .find_map(|place| place.get(return_address))
+    }
+
+    pub(crate) fn put(&self, return_address: u64, rule: Rule) {
+        let mut last = None;
+        for place in self.candidates(return_address) {
+            if place.is_free() {
+                return place.put(return_address, rule);
             }
+            last = Some(place);
         }
-        None
+        // Another rule of the second set gives way.
+        if let Some(place) = last {
+            place.put(return_address, rule);
+        }
     }
 
-    pub(crate) fn put(&self, pc: u64, rule: Rule) {
-        let Some(set) = self.set(pc) else { return };
-        let free = set.iter().position(|place| place.check.load(Relaxed) == 0);
-        let place = &set[free.unwrap_or((pc ^ pc >> 5) as usize % WAYS)];
-        place.rule.store(rule.0, Relaxed);
-        place.check.store(pc ^ mix(rule.0), Relaxed);
+    /// Places that a rule can be in, best first.
+    fn candidates(&self, return_address: u64) -> impl Iterator<Item = &Place> {
+        let far = return_address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACES.ilog2());
+        let starts = [Self::near(return_address), far as usize];
+        let indices = starts
+            .into_iter()
+            .flat_map(|start| (0..WAYS).map(move |way| start ^ way));
+        indices.filter_map(|index| self.places.get(index))
     }
 
-    #[inline]
-    fn set(&self, pc: u64) -> Option<&[Place; WAYS]> {
-        let set = (pc.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 50) as usize;
-        self.sets.get(set).map(|set| &set.0)
+    /// Four bytes of code have a place of their own: no two calls are that close.
+    #[inline(always)]
+    fn near(return_address: u64) -> usize {
+        (return_address >> 2) as usize % PLACES
     }
 
     /// Start and length in bytes of the mapping.
     pub(crate) fn range(&self) -> (std::ptr::NonNull<u8>, usize) {
-        self.sets.range()
+        self.places.range()
     }
 }
 
-/// Spreads a rule over the word, one to one; never 0 for a place that is in use, since the
-/// address differs from it.
-#[inline]
+/// Spreads a rule over the word, one to one (the multiplier is the golden ratio's, of 31 bits). No
+/// rule is its own address's, so the check of a place in use is not 0.
+#[inline(always)]
 fn mix(rule: u64) -> u64 {
-    (rule ^ 0xa5a5_a5a5).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    rule.wrapping_mul(0x61c8_8647)
 }
 
 #[cfg(test)]
@@ -221,6 +294,10 @@ mod tests {
             })
             .count();
         assert!(found > 9_900, "{found}");
+        let in_first_place = (1..10_000)
+            .filter(|n| cache.first_place(0x5555_0000_0000 + n * 7).is_some())
+            .count();
+        assert!(in_first_place > 9_900, "{in_first_place}");
         assert!(cache.get(0x1234).is_none());
     }
 }

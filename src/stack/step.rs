@@ -5,9 +5,8 @@
 use super::Registers;
 use super::bounds::StackBounds;
 use super::modules::{Modules, NoRule};
-use super::rules::{BasePointer, Frame, Rule, RuleCache};
+use super::rules::{BasePointer, Frame, Rule, RuleCache, Usual};
 use crate::snapshot::TruncatedCause;
-use std::ops::Range;
 
 /// Where rules come from.
 pub(crate) struct Stepper<'a> {
@@ -71,7 +70,16 @@ impl Ending {
         Self(1 + cause as u32)
     }
 
+    #[inline(always)]
     pub(super) fn cause(self) -> Option<TruncatedCause> {
+        if self == Self::COMPLETE {
+            return None;
+        }
+        self.cause_of_truncation()
+    }
+
+    #[cold]
+    fn cause_of_truncation(self) -> Option<TruncatedCause> {
         use TruncatedCause::*;
         let causes = [
             UnknownModule,
@@ -87,31 +95,46 @@ impl Ending {
 }
 
 impl Stepper<'_> {
-    /// A step of the usual kind, by a rule that is in the cache. `None` says nothing: take
+    /// A step of the usual kind, from a frame of this stack. `None` says nothing: take
     /// [`Self::step`], which knows all kinds.
     #[inline(always)]
-    pub(super) fn plain_step(&self, at: Registers, stack: &Stack) -> Option<(Registers, Check)> {
-        let (is_above_base, by, saved) = self.rules.get(at.pc)?.plain()?;
-        let base = if is_above_base { at.bp } else { at.sp };
-        let cfa = base.wrapping_add(i64::from(by) as u64);
-        let return_address = stack.word(cfa.wrapping_sub(8)).filter(|&word| word != 0)?;
-        let (bp, check) = match saved {
-            None => (at.bp, Check::RETURN_ADDRESS),
-            Some(by) => {
-                let saved = cfa.wrapping_add(i64::from(by) as u64);
-                let words = saved.checked_sub(at.sp)? / 8;
-                (stack.word(saved)?, Check::saved(words))
-            }
+    pub(super) fn usual_step(&self, at: Registers, stack: &Stack) -> Option<(Registers, Check)> {
+        let rule = self.rules.first_place(at.return_address)?.usual()?;
+        let sp = match rule {
+            Usual::Plain { size, .. } => at.sp + size,
+            Usual::FramePointer if at.bp >= at.sp && at.bp % 8 == 0 => at.bp.saturating_add(16),
+            Usual::FramePointer => return None,
         };
-        let pc = return_address.wrapping_sub(1);
-        (cfa > at.sp).then_some((Registers { pc, sp: cfa, bp }, check))
+        if sp > stack.end {
+            return None;
+        }
+        // SAFETY: whole words above the frame's stack pointer, and below the end of the stack.
+        let word = |address| unsafe { Stack::read(address) };
+        let return_address = word(sp - 8);
+        let (bp, check) = match rule {
+            Usual::Plain { saved: None, .. } => (at.bp, Check::RETURN_ADDRESS),
+            Usual::Plain {
+                size,
+                saved: Some(saved),
+            } => {
+                let up = size.wrapping_add_signed(saved);
+                (word(at.sp + up), Check::saved(up / 8))
+            }
+            Usual::FramePointer => (word(at.bp), Check::saved((at.bp - at.sp) / 8)),
+        };
+        let caller = Registers {
+            return_address,
+            sp,
+            bp,
+        };
+        (return_address != 0).then_some((caller, check))
     }
 
     /// One step outward, by the rule for the frame.
     #[inline(never)]
     pub(super) fn step(&self, at: Registers, stack: &Stack) -> Outcome {
         let end = |cause| Outcome::Ended(Ending::truncated(cause), Check::AGAIN);
-        let rule = match self.rule(at.pc) {
+        let rule = match self.rule(at.return_address) {
             Ok(rule) => rule,
             Err(NoRule::UnknownModule) => return end(TruncatedCause::UnknownModule),
             Err(NoRule::NoUnwindInfo) => return end(TruncatedCause::NoUnwindInfo),
@@ -150,17 +173,21 @@ impl Stepper<'_> {
             (true, _, Some(saved)) if saved >= at.sp => Check::saved((saved - at.sp) / 8),
             _ => Check::AGAIN,
         };
-        let pc = return_address.wrapping_sub(1);
-        Outcome::Caller(Registers { pc, sp: cfa, bp }, check)
+        let caller = Registers {
+            return_address,
+            sp: cfa,
+            bp,
+        };
+        Outcome::Caller(caller, check)
     }
 
     #[inline]
-    fn rule(&self, pc: u64) -> Result<Rule, NoRule> {
-        if let Some(rule) = self.rules.get(pc) {
+    fn rule(&self, return_address: u64) -> Result<Rule, NoRule> {
+        if let Some(rule) = self.rules.get(return_address) {
             return Ok(rule);
         }
-        let rule = self.modules.rule(pc)?;
-        self.rules.put(pc, rule);
+        let rule = self.modules.rule(return_address.wrapping_sub(1))?;
+        self.rules.put(return_address, rule);
         Ok(rule)
     }
 
@@ -171,35 +198,53 @@ impl Stepper<'_> {
     fn interrupted(&self, at: Registers, stack: &Stack) -> Outcome {
         let register = |index: u64| stack.word(at.sp + 40 + 8 * index);
         match (register(16), register(15), register(10)) {
-            (Some(pc), Some(sp), Some(bp)) if sp > at.sp => {
-                Outcome::Caller(Registers { pc, sp, bp }, Check::AGAIN)
+            (Some(pc), Some(sp), Some(bp)) if sp > at.sp && sp % 8 == 0 => {
+                let interrupted = Registers {
+                    return_address: pc.wrapping_add(1),
+                    sp,
+                    bp,
+                };
+                Outcome::Caller(interrupted, Check::AGAIN)
             }
             _ => Outcome::Ended(Ending::truncated(TruncatedCause::BadStack), Check::AGAIN),
         }
     }
 }
 
-/// The part of the thread's stack that a walk may read.
+/// The part of the thread's stack that a walk may read: from the innermost frame on.
 pub(super) struct Stack {
-    readable: Range<u64>,
+    start: u64,
+    /// A multiple of a word.
+    pub(super) end: u64,
 }
 
 impl Stack {
-    #[inline]
+    #[inline(always)]
     pub(super) fn around(sp: u64, bounds: &StackBounds) -> Self {
         // On an unknown stack the page of the innermost frame is there for sure, and no other.
-        let readable = bounds.of(sp).unwrap_or(sp..(sp | 0xfff) + 1);
-        Self { readable }
+        let end = bounds.end_of(sp).unwrap_or((sp | 0xfff) + 1);
+        Self {
+            start: sp,
+            end: end & !7,
+        }
     }
 
     /// A word of the stack, where it is one.
     #[inline(always)]
     pub(super) fn word(&self, address: u64) -> Option<u64> {
-        let is_readable = address >= self.readable.start
-            && address <= self.readable.end.wrapping_sub(8)
-            && address & 7 == 0;
-        // SAFETY: aligned and within this thread's stack, above the walk's own frames: mapped, and
-        // changed by nobody while this thread walks it.
-        is_readable.then(|| unsafe { (address as *const u64).read_volatile() })
+        let is_readable =
+            address >= self.start && address < self.end && address.is_multiple_of(8);
+        // SAFETY: aligned and within the stack.
+        is_readable.then(|| unsafe { Self::read(address) })
+    }
+
+    /// # Safety
+    /// `address` is a multiple of 8 between a frame's stack pointer and the end of this thread's
+    /// stack.
+    #[inline(always)]
+    pub(super) unsafe fn read(address: u64) -> u64 {
+        // SAFETY: above the walk's own frames: mapped, and changed by nobody while this thread
+        // walks it.
+        unsafe { (address as *const u64).read_volatile() }
     }
 }

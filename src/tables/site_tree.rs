@@ -1,11 +1,25 @@
 //! The tree of call stacks: one node for each (caller's node, frame) ever seen.
 //!
-//! Ids are dense, so that counters can be arrays. A node is written once, before its id is
-//! published, and never changes. The tree does not know what a frame means.
+//! Ids are dense, so that counters can be arrays. A node's children hang on it as a binary trie by
+//! a hash of their frames: the first child is the trie's top, and each child links to two more. Most
+//! nodes have one or two children, so that one cache line, which the next look-up needs anyway,
+//! tells most children; a node with thousands takes a dozen links. There is no index to grow.
+//!
+//! Links are set once, from nothing to a node that is complete, and never change: looking up and
+//! inserting need no lock, and what was found stays true.
+//!
+//! A path that repeats itself is folded: where adding a frame would make the last [`LONGEST_CYCLE`]
+//! or fewer frames a repetition of the same number of frames before them, the frame leads back to
+//! the node of the first round instead. Otherwise a recursion with several call sites would make a
+//! node for each way through it, and their number doubles with each level. Every caller and callee
+//! on a folded path stand next to each other in the true stack as well.
+//!
+//! The tree does not know what a frame means.
 
-use super::mapped::Mapped;
+use super::mapped::{Mapped, Zeroed};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// A node of the tree; also the name of a site.
 pub(crate) type NodeId = u32;
@@ -13,198 +27,240 @@ pub(crate) type NodeId = u32;
 /// The node above all stacks.
 pub(crate) const ROOT: NodeId = 0;
 
-/// Insert-only hash tree.
-///
-/// The index is a row of tables, each eight times as large as the one before. A key looks at one
-/// line of each; it is in the first line that had room when it came, and lines are never emptied, so
-/// a line with room ends the search. A small program touches small tables only; a large one looks at
-/// four lines at most before the last table, which is probed on.
+/// Stands for everything below a full tree; its own child.
+pub(crate) const NO_NODE: NodeId = NodeId::MAX;
+
+/// Stands for everything deeper than the tree may be; its own child.
+pub(crate) const TOO_DEEP: NodeId = NodeId::MAX - 1;
+
+/// Longest sequence of frames whose repetition is folded. Recursion through a parser or a nested
+/// future takes some ten frames a round.
+pub(crate) const LONGEST_CYCLE: usize = 32;
+
+/// Insert-only tree.
 pub(crate) struct SiteTree {
-    /// Slots of `hash tag << 32 | id`, 0 where free.
-    index: Mapped<AtomicU64>,
-    /// Where the last table begins.
-    last: usize,
-    parents: Mapped<AtomicU32>,
-    frames: Mapped<AtomicU64>,
-    /// The next id to give out. May run past the capacity when the tree is full.
+    nodes: Mapped<Node>,
+    /// The next id to give out.
     next: AtomicU32,
+    /// Most frames of a path.
+    deepest: u32,
 }
 
-/// Slots of a line: one cache line.
-const LINE: usize = 8;
-/// Slots of the first table, and how much larger the next one is.
-const FIRST: usize = 4096;
-const GROWTH: usize = 8;
-
-impl SiteTree {
-    /// A tree for `capacity` nodes, a power of two, without any but the root.
-    pub(crate) fn new(capacity: usize) -> Self {
-        let (index, parents, frames) = (
-            Mapped::new(Self::last_table(capacity) + capacity * 2),
-            Mapped::new(capacity),
-            Mapped::new(capacity),
-        );
-        // All or nothing: a tree that lacks one table has no room.
-        let complete = !(index.is_empty() || parents.is_empty() || frames.is_empty());
-        Self {
-            last: if complete {
-                Self::last_table(capacity)
-            } else {
-                0
-            },
-            next: AtomicU32::new(if complete { 1 } else { u32::MAX / 2 }),
-            index,
-            parents,
-            frames,
-        }
-    }
-
-    /// Where the last table begins: it alone has room for twice the capacity.
-    const fn last_table(capacity: usize) -> usize {
-        let (mut start, mut len) = (0, FIRST);
-        while len * GROWTH <= capacity * 2 {
-            start += len;
-            len *= GROWTH;
-        }
-        start
-    }
-
-    /// The node of `frame` called from `parent`, made where it is new. `None`: the tree is full.
-    #[inline]
-    pub(crate) fn child(&self, parent: NodeId, frame: u64) -> Option<NodeId> {
-        let hash = hash(parent, frame);
-        let key = Key {
-            parent,
-            frame,
-            tag: hash >> 32 << 32,
-        };
-        let mut made = None;
-        let (mut start, mut len) = (0, FIRST);
-        while start < self.last {
-            let line = start + (hash as usize & (len - 1) & !(LINE - 1));
-            for slot in line..line + LINE {
-                if let Some(found) = self.visit(slot, &key, &mut made) {
-                    return found;
-                }
-            }
-            start += len;
-            len *= GROWTH;
-        }
-        let mask = (self.index.len() - self.last).checked_sub(1)?;
-        let mut slot = hash as usize;
-        loop {
-            slot &= mask;
-            if let Some(found) = self.visit(self.last + slot, &key, &mut made) {
-                return found;
-            }
-            slot += 1;
-        }
-    }
-
-    /// Looks at a slot: `Some` ends the search, with the key's node or for lack of room.
-    #[inline]
-    fn visit(&self, slot: usize, key: &Key, made: &mut Option<NodeId>) -> Option<Option<NodeId>> {
-        let mut entry = self.index[slot].load(Acquire);
-        if entry == 0 {
-            match self.claim(slot, key, made) {
-                Ok(id) => return Some(id),
-                Err(now) => entry = now,
-            }
-        }
-        if entry & !0xffff_ffff != key.tag || !self.is(entry as u32, key) {
-            return None;
-        }
-        if let Some(id) = *made {
-            // Another thread was faster. The id made here stays a hole without children.
-            self.parents[id as usize].store(HOLE, Relaxed);
-        }
-        Some(Some(entry as u32))
-    }
-
-    /// Puts the key into a free slot. `Err` has what another thread has put there meanwhile.
-    #[cold]
-    fn claim(
-        &self,
-        slot: usize,
-        key: &Key,
-        made: &mut Option<NodeId>,
-    ) -> Result<Option<NodeId>, u64> {
-        let Some(id) = made.or_else(|| self.new_node(key.parent, key.frame)) else {
-            return Ok(None);
-        };
-        *made = Some(id);
-        self.index[slot]
-            .compare_exchange(0, key.tag | u64::from(id), Release, Acquire)
-            .map(|_| Some(id))
-    }
-
-    fn new_node(&self, parent: NodeId, frame: u64) -> Option<NodeId> {
-        // Checked first, so that a full tree does not count up to a wrap-around.
-        if self.next.load(Relaxed) as usize >= self.parents.len() {
-            return None;
-        }
-        let id = self.next.fetch_add(1, Relaxed);
-        self.parents.get(id as usize)?.store(parent, Relaxed);
-        self.frames[id as usize].store(frame, Relaxed);
-        Some(id)
-    }
-
-    #[inline]
-    fn is(&self, id: NodeId, key: &Key) -> bool {
-        self.parents[id as usize].load(Relaxed) == key.parent
-            && self.frames[id as usize].load(Relaxed) == key.frame
-    }
-
-    /// Parent and frame of a node that [`Self::child`] has returned; `None` for holes, for ids
-    /// not given out, and for the root.
-    pub(crate) fn get(&self, id: NodeId) -> Option<(NodeId, u64)> {
-        if id == ROOT || id as usize >= self.len() {
-            return None;
-        }
-        let parent = self.parents[id as usize].load(Relaxed);
-        (parent != HOLE).then(|| (parent, self.frames[id as usize].load(Relaxed)))
-    }
-
-    /// Ids are below this number. Includes holes and the root.
-    pub(crate) fn len(&self) -> usize {
-        (self.next.load(Acquire) as usize).min(self.parents.len())
-    }
-
-    /// Most nodes that fit.
-    pub(crate) fn capacity(&self) -> usize {
-        self.parents.len()
-    }
-
-    /// Starts and lengths in bytes of the mappings.
-    pub(crate) fn ranges(&self) -> [(std::ptr::NonNull<u8>, usize); 3] {
-        [
-            self.index.range(),
-            self.parents.range(),
-            self.frames.range(),
-        ]
-    }
+/// A node, or a frame that leads back to one: half a cache line.
+#[repr(C)]
+struct Node {
+    frame: AtomicU64,
+    parent: AtomicU32,
+    /// Top of the trie of children; 0 where there is none.
+    first_child: AtomicU32,
+    /// Links to siblings by a bit of the hash of their frame; 0 where there is none.
+    siblings: [AtomicU32; 2],
+    /// The node itself, or the one that a repetition leads back to.
+    leads_to: AtomicU32,
+    /// Frames from the root down to this one.
+    depth: AtomicU32,
 }
 
-/// What is looked for.
-struct Key {
-    parent: NodeId,
-    frame: u64,
-    /// High half of the hash, in place.
-    tag: u64,
-}
+// SAFETY: only atomic integers.
+unsafe impl Zeroed for Node {}
+
+/// The root's frame: neither an address nor anything else that is looked for.
+const NO_FRAME: u64 = u64::MAX;
 
 /// Parent of an id that lost a race and names nothing.
 const HOLE: NodeId = u32::MAX;
 
-/// Two rounds of multiply and shift (the constants are those of splitmix64). The low half picks
-/// the slot, the high half is the tag; the tag is never 0, so an entry is never 0 either.
+impl SiteTree {
+    /// A tree for `capacity` ids and paths of `deepest` frames, without any node but the root.
+    pub(crate) fn new(capacity: usize, deepest: usize) -> Self {
+        let nodes: Mapped<Node> = Mapped::new(capacity);
+        if let Some(root) = nodes.first() {
+            root.frame.store(NO_FRAME, Relaxed);
+        }
+        Self {
+            nodes,
+            next: AtomicU32::new(1),
+            deepest: deepest as u32,
+        }
+    }
+
+    /// The tree for a row of look-ups.
+    #[inline(always)]
+    pub(crate) fn view(&self) -> View<'_> {
+        View {
+            nodes: &self.nodes,
+            tree: self,
+        }
+    }
+
+    /// See [`View::child`].
+    pub(crate) fn child(&self, parent: NodeId, frame: u64) -> NodeId {
+        self.view().child(parent, frame)
+    }
+
+    /// Makes a child that has not been found.
+    #[cold]
+    #[inline(never)]
+    fn insert(&self, parent: NodeId, frame: u64) -> NodeId {
+        let repeated = self.repeated(parent, frame);
+        let depth = self.node(parent).depth.load(Relaxed) + 1;
+        if repeated.is_none() && depth > self.deepest {
+            return TOO_DEEP;
+        }
+        let Some(id) = self.new_id() else {
+            return repeated.unwrap_or(NO_NODE);
+        };
+        let leads_to = repeated.unwrap_or(id);
+        let node = self.node(id);
+        node.frame.store(frame, Relaxed);
+        node.parent.store(parent, Relaxed);
+        node.depth.store(depth, Relaxed);
+        node.leads_to.store(leads_to, Relaxed);
+        let mut bits = hash(frame);
+        let mut link = &self.node(parent).first_child;
+        loop {
+            match link.compare_exchange(0, id, Release, Acquire) {
+                Ok(_) => return leads_to,
+                Err(other) => {
+                    let other = self.node(other);
+                    if other.frame.load(Relaxed) == frame {
+                        // Another thread was faster. This id names nothing.
+                        node.parent.store(HOLE, Relaxed);
+                        return other.leads_to.load(Relaxed);
+                    }
+                    link = &other.siblings[(bits & 1) as usize];
+                    bits = bits.rotate_right(1);
+                }
+            }
+        }
+    }
+
+    /// Where `frame` below `parent` completes a repetition: the node where its first round ended.
+    fn repeated(&self, parent: NodeId, frame: u64) -> Option<NodeId> {
+        let mut path = [(ROOT, frame); 2 * LONGEST_CYCLE];
+        let mut node = parent;
+        let mut len = 1;
+        while len < path.len()
+            && let Some((above, frame)) = self.get(node)
+        {
+            path[len] = (node, frame);
+            node = above;
+            len += 1;
+        }
+        // Innermost first: the last `cycle` frames against those before them.
+        let is_repeated =
+            |&cycle: &usize| (0..cycle).all(|at| path[at].1 == path[at + cycle].1);
+        let cycle = (1..=len / 2).find(is_repeated)?;
+        Some(path[cycle].0)
+    }
+
+    fn new_id(&self) -> Option<NodeId> {
+        // Checked first, so that a full tree does not count up to a wrap-around.
+        if self.next.load(Relaxed) as usize >= self.nodes.len() {
+            return None;
+        }
+        let id = self.next.fetch_add(1, Relaxed);
+        ((id as usize) < self.nodes.len()).then_some(id)
+    }
+
+    #[inline(always)]
+    fn node(&self, id: NodeId) -> &Node {
+        debug_assert!((id as usize) < self.nodes.len());
+        // SAFETY: ids in links and of callers that checked theirs are below the capacity: 0, or
+        // given out by `new_id`.
+        unsafe { self.nodes.get_unchecked(id as usize) }
+    }
+
+    /// Parent and frame of a node that [`Self::child`] has returned; `None` for ids that are no
+    /// nodes, and for the root.
+    pub(crate) fn get(&self, id: NodeId) -> Option<(NodeId, u64)> {
+        if id == ROOT || id as usize >= self.len() {
+            return None;
+        }
+        let node = self.node(id);
+        let parent = node.parent.load(Relaxed);
+        (parent != HOLE && node.leads_to.load(Relaxed) == id)
+            .then(|| (parent, node.frame.load(Relaxed)))
+    }
+
+    /// Ids are below this number. Includes the root, and ids that are no nodes.
+    pub(crate) fn len(&self) -> usize {
+        (self.next.load(Acquire) as usize).min(self.nodes.len())
+    }
+
+    /// Most nodes that fit.
+    pub(crate) fn capacity(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Start and length in bytes of the mapping.
+    pub(crate) fn range(&self) -> (std::ptr::NonNull<u8>, usize) {
+        self.nodes.range()
+    }
+}
+
+/// A tree and where its nodes are.
+pub(crate) struct View<'a> {
+    nodes: &'a [Node],
+    tree: &'a SiteTree,
+}
+
+impl View<'_> {
+    /// The node of `frame` called from `parent`, made where it is new; [`NO_NODE`] or [`TOO_DEEP`]
+    /// where it cannot be made, and for everything below those.
+    #[inline(always)]
+    pub(crate) fn child(&self, parent: NodeId, frame: u64) -> NodeId {
+        let Some(above) = self.nodes.get(parent as usize) else {
+            return if parent == ROOT { NO_NODE } else { parent };
+        };
+        // A missing first child is the root, whose frame does not match.
+        let first = self.node(above.first_child.load(Acquire));
+        if first.frame.load(Relaxed) == frame {
+            return first.leads_to.load(Relaxed);
+        }
+        let mut bits = hash(frame);
+        let mut node = first;
+        loop {
+            let link = &node.siblings[(bits & 1) as usize];
+            let id = link.load(Acquire);
+            if id == 0 {
+                return self.tree.insert(parent, frame);
+            }
+            node = self.node(id);
+            if node.frame.load(Relaxed) == frame {
+                return node.leads_to.load(Relaxed);
+            }
+            bits = bits.rotate_right(1);
+        }
+    }
+
+    #[inline(always)]
+    fn node(&self, id: NodeId) -> &Node {
+        // SAFETY: links hold ids that were given out, which are below the capacity, or 0.
+        unsafe { self.nodes.get_unchecked(id as usize) }
+    }
+}
+
+/// Multiply and shift, one to one, so that different frames differ in a bit (the constant is 2^64
+/// by the golden ratio).
 #[inline]
-fn hash(parent: NodeId, frame: u64) -> u64 {
-    let mut hash =
-        (frame ^ u64::from(parent) << 40 ^ u64::from(parent)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    hash ^= hash >> 29;
-    hash = hash.wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    (hash ^ hash >> 32) | 1 << 63
+fn hash(frame: u64) -> u64 {
+    let hash = frame.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    hash ^ hash >> 32
+}
+
+/// A path with its repetitions folded, outermost first, by the definition alone.
+#[cfg(test)]
+pub(crate) fn folded(path: impl IntoIterator<Item = u64>) -> Vec<u64> {
+    let mut folded = Vec::new();
+    for frame in path {
+        folded.push(frame);
+        let len = folded.len();
+        let cycle = (1..=LONGEST_CYCLE.min(len / 2))
+            .find(|cycle| folded[len - cycle..] == folded[len - 2 * cycle..len - cycle]);
+        folded.truncate(len - cycle.unwrap_or(0));
+    }
+    folded
 }
 
 #[cfg(test)]
@@ -212,10 +268,23 @@ mod tests {
     use super::*;
     use std::collections::HashMap;
 
+    fn path(tree: &SiteTree, mut node: NodeId) -> Vec<u64> {
+        let mut path = Vec::new();
+        while let Some((parent, frame)) = tree.get(node) {
+            path.push(frame);
+            node = parent;
+        }
+        path.reverse();
+        path
+    }
+
+    fn step(seed: u64) -> u64 {
+        seed.wrapping_mul(6364136223846793005).wrapping_add(1)
+    }
+
     #[test]
     fn agrees_with_a_map_under_contention() {
-        let tree = SiteTree::new(1 << 14);
-        let step = |seed: u64| seed.wrapping_mul(6364136223846793005).wrapping_add(1);
+        let tree = SiteTree::new(1 << 16, 100);
         let maps: Vec<HashMap<(NodeId, u64), NodeId>> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4)
                 .map(|_| {
@@ -224,14 +293,16 @@ mod tests {
                         let mut seed = 7;
                         for _ in 0..2_000 {
                             let mut node = ROOT;
+                            let mut frames = Vec::new();
                             for _ in 0..8 {
                                 seed = step(seed);
                                 let frame = seed >> 62 | 0x5500_0000_0000;
-                                let child = tree.child(node, frame).unwrap();
+                                let child = tree.child(node, frame);
                                 assert_eq!(*seen.entry((node, frame)).or_insert(child), child);
-                                assert_eq!(tree.get(child), Some((node, frame)));
+                                frames.push(frame);
                                 node = child;
                             }
+                            assert_eq!(path(&tree, node), folded(frames));
                         }
                         seen
                     })
@@ -245,11 +316,66 @@ mod tests {
     }
 
     #[test]
+    fn a_node_has_as_many_children_as_it_needs() {
+        let tree = SiteTree::new(1 << 15, 100);
+        let frames = || (0..20_000u64).map(|n| 0x5500_0000_0000 + n * 16);
+        let nodes: Vec<_> = frames().map(|frame| tree.child(ROOT, frame)).collect();
+        for (frame, node) in frames().zip(nodes) {
+            assert_eq!(tree.child(ROOT, frame), node);
+            assert_eq!(tree.get(node), Some((ROOT, frame)));
+        }
+    }
+
+    #[test]
     fn a_full_tree_refuses_new_nodes_and_keeps_old_ones() {
-        let tree = SiteTree::new(64);
+        let tree = SiteTree::new(64, 100);
         let nodes: Vec<_> = (0..100).map(|frame| tree.child(ROOT, frame + 1)).collect();
-        assert_eq!(nodes.iter().flatten().count(), 63);
+        let made = nodes.iter().filter(|&&node| node != NO_NODE).count();
+        assert_eq!(made, 63);
         assert_eq!(tree.child(ROOT, 5), nodes[4]);
-        assert_eq!(tree.child(ROOT, 500), None);
+        assert_eq!(tree.child(ROOT, 500), NO_NODE);
+        assert_eq!(tree.child(NO_NODE, 5), NO_NODE);
+        assert_eq!(tree.child(nodes[4], 5), nodes[4], "needs no new node");
+    }
+
+    #[test]
+    fn a_tree_without_memory_takes_nothing() {
+        let tree = SiteTree::new(0, 100);
+        assert_eq!((tree.len(), tree.get(ROOT)), (0, None));
+        assert_eq!(tree.child(ROOT, 1), NO_NODE);
+    }
+
+    #[test]
+    fn no_path_is_deeper_than_allowed() {
+        let tree = SiteTree::new(1 << 10, 50);
+        let descend = |frames: &[u64]| {
+            let child = |node, &frame: &u64| tree.child(node, frame);
+            frames.iter().fold(ROOT, child)
+        };
+        let different: Vec<u64> = (1..=60).collect();
+        assert_eq!(path(&tree, descend(&different[..50])), different[..50]);
+        assert_eq!(descend(&different[..51]), TOO_DEEP);
+        assert_eq!(descend(&different), TOO_DEEP);
+        let repeated: Vec<u64> = (0..1000).map(|n| n % 7 + 1).collect();
+        assert_eq!(path(&tree, descend(&repeated)), [1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5, 6]);
+    }
+
+    /// Recursion with three call sites: the number of ways doubles and more with each level, that
+    /// of nodes does not.
+    #[test]
+    fn recursion_does_not_make_the_tree_explode() {
+        let tree = SiteTree::new(1 << 20, 1000);
+        let mut seed = 1;
+        for _ in 0..10_000 {
+            let mut node = ROOT;
+            for _ in 0..40 {
+                seed = step(seed);
+                // A call site of the recursion, and what every round goes through.
+                for frame in [1 + (seed >> 33) % 3, 10, 11] {
+                    node = tree.child(node, frame);
+                }
+            }
+        }
+        assert!(tree.len() < 100_000, "{}", tree.len());
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::stack::modules::Modules;
 use crate::stack::rules::RuleCache;
+use crate::tables::site_tree::{NO_NODE, folded};
 use std::hint::black_box;
 
 struct Fixture {
@@ -10,22 +11,24 @@ struct Fixture {
     rules: RuleCache,
     bounds: StackBounds,
     tree: SiteTree,
+    depth: usize,
 }
 
 impl Fixture {
-    fn new() -> Self {
+    fn new(depth: usize) -> Self {
         let fixture = Self {
             modules: Modules::new(),
             rules: RuleCache::new(),
             bounds: StackBounds::new(),
-            tree: SiteTree::new(1 << 18),
+            tree: SiteTree::new(1 << 18, depth),
+            depth,
         };
         fixture.modules.refresh();
         fixture.bounds.calibrate();
         fixture
     }
 
-    fn walker(&self, depth: usize) -> Walker<'_> {
+    fn walker(&self) -> Walker<'_> {
         Walker {
             stepper: Stepper {
                 modules: &self.modules,
@@ -33,7 +36,7 @@ impl Fixture {
             },
             bounds: &self.bounds,
             tree: &self.tree,
-            depth,
+            depth: self.depth,
         }
     }
 
@@ -68,11 +71,11 @@ impl Probe<'_> {
     #[inline(never)]
     fn check(&mut self) {
         let here = Registers::here();
-        let walker = self.fixture.walker(256);
-        let captured = walker.capture(self.memory, here, 0);
+        let walker = self.fixture.walker();
+        let captured = walker.capture(self.memory, here);
         assert_eq!(captured.truncated, None);
         let ours = self.fixture.frames(captured.node);
-        let fresh = walker.capture(memory_for_fresh(), here, 0);
+        let fresh = walker.capture(memory_for_fresh(), here);
         assert_eq!(
             fresh, captured,
             "the same node as a walk that remembers nothing"
@@ -86,12 +89,10 @@ impl Probe<'_> {
                 true
             });
         }
-        let outside = ours.len() - 1;
-        let theirs: Vec<u64> = theirs[theirs.len() - outside..]
-            .iter()
-            .map(|address| address - 1)
-            .collect();
-        assert_eq!(ours[1..], theirs[..], "depth {}", ours.len());
+        // Outermost first, with repetitions folded as the tree does.
+        let theirs: Vec<u64> = theirs.iter().rev().map(|address| address - 1).collect();
+        let ours: Vec<u64> = ours.into_iter().rev().collect();
+        let common = theirs.iter().position(|&frame| frame == here.pc);
         self.captures += 1;
         self.deepest = self.deepest.max(ours.len());
     }
@@ -172,7 +173,7 @@ fn aligned(probe: &mut Probe<'_>, seed: &mut u64, depth: usize) -> u64 {
 
 #[test]
 fn equals_backtrace_and_a_fresh_walk_on_random_call_trees() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new(256);
     let run = |seed: u64| {
         let memory = memory();
         let mut probe = Probe {
@@ -211,8 +212,8 @@ fn recurse(depth: usize, at_bottom: &mut dyn FnMut()) -> usize {
 
 #[test]
 fn a_deep_stack_keeps_both_ends_and_says_how_much_is_cut() {
-    let fixture = Fixture::new();
-    let walker = fixture.walker(128);
+    let fixture = Fixture::new(128);
+    let walker = fixture.walker();
     let depths = [10, 127, 128, 200, 900, 1_100, 3_000, 50, 20_000, 1_100, 10];
     std::thread::Builder::new()
         .stack_size(64 << 20)
@@ -223,8 +224,8 @@ fn a_deep_stack_keeps_both_ends_and_says_how_much_is_cut() {
                 let mut lengths = Vec::new();
                 recurse(depth, &mut || {
                     let here = Registers::here();
-                    nodes.push(walker.capture(memory, here, 0));
-                    nodes.push(walker.capture(memory_for_fresh(), here, 0));
+                    nodes.push(walker.capture(memory, here));
+                    nodes.push(walker.capture(memory_for_fresh(), here));
                     // SAFETY: as in `Probe::check`.
                     unsafe {
                         let mut length = 0;
@@ -271,11 +272,11 @@ impl SpawnScopedAndJoin for std::thread::Builder {
 
 #[test]
 fn code_in_no_module_ends_the_stack_with_a_mark() {
-    let fixture = Fixture::new();
-    let walker = fixture.walker(128);
+    let fixture = Fixture::new(128);
+    let walker = fixture.walker();
     let mut here = Registers::here();
     here.pc = 0x1000;
-    let captured = walker.capture(memory(), here, 0);
+    let captured = walker.capture(memory(), here);
     assert_eq!(captured.truncated, Some(TruncatedCause::UnknownModule));
     let frames = fixture.frames(captured.node);
     let mark = SpecialFrame::Truncated(TruncatedCause::UnknownModule);
@@ -285,8 +286,8 @@ fn code_in_no_module_ends_the_stack_with_a_mark() {
 
 #[test]
 fn a_stack_of_unknown_bounds_is_read_within_its_page_only() {
-    let fixture = Fixture::new();
-    let walker = fixture.walker(128);
+    let fixture = Fixture::new(128);
+    let walker = fixture.walker();
     // Two pages, the second unreadable: a walk that reads on would die.
     let pages = crate::platform::map_zeroed(8192).unwrap();
     // SAFETY: the pages were mapped above, for this test.
@@ -294,17 +295,17 @@ fn a_stack_of_unknown_bounds_is_read_within_its_page_only() {
     let mut here = Registers::here();
     here.sp = pages.as_ptr() as u64 + 4096 - 64;
     here.bp = here.sp;
-    let captured = walker.capture(memory(), here, 0);
+    let captured = walker.capture(memory(), here);
     assert_eq!(captured.truncated, Some(TruncatedCause::BadStack));
 }
 
 #[test]
 fn a_full_tree_gives_no_node_and_recovers_nothing_false() {
-    let mut fixture = Fixture::new();
-    fixture.tree = SiteTree::new(4);
-    let walker = fixture.walker(128);
+    let mut fixture = Fixture::new(128);
+    fixture.tree = SiteTree::new(4, 128);
+    let walker = fixture.walker();
     let memory = memory();
     for _ in 0..3 {
-        assert_eq!(walker.capture(memory, Registers::here(), 0).node, NO_NODE);
+        assert_eq!(walker.capture(memory, Registers::here()).node, NO_NODE);
     }
 }
