@@ -91,6 +91,9 @@ const INDEXED: u32 = u32::MAX - 1;
 /// Most children that are walked along.
 const FEW: usize = 8;
 
+/// Nodes to look at in advance when many are added.
+pub(super) const AHEAD: usize = 64;
+
 impl TreeBuilder {
     /// The node for a call of `label` from `caller`, which is added if it is new.
     pub fn child(&mut self, caller: Option<NodeId>, label: u32) -> NodeId {
@@ -159,11 +162,35 @@ impl TreeBuilder {
     /// Adds a whole tree under other labels; maps its nodes to the nodes here.
     pub fn graft(&mut self, tree: &CallTree, label: &mut impl FnMut(u32) -> u32) -> Vec<NodeId> {
         let mut map: Vec<NodeId> = Vec::with_capacity(tree.len());
-        for node in tree.nodes() {
-            let caller = tree.caller(node).map(|caller| map[caller as usize]);
-            map.push(self.child(caller, label(tree.label(node))));
+        for callers in tree.caller.chunks(AHEAD) {
+            // Those without a caller, or with one in this batch, are in no map yet.
+            self.touch(
+                callers
+                    .iter()
+                    .filter_map(|&caller| map.get(caller as usize)),
+            );
+            for _ in callers {
+                let node = map.len() as NodeId;
+                let caller = tree.caller(node).map(|caller| map[caller as usize]);
+                map.push(self.child(caller, label(tree.label(node))));
+            }
         }
         map
+    }
+
+    /// Reads what [`child`](Self::child) is about to read of these callers. Nothing here waits for
+    /// anything else, so the processor fetches all of it at a time; walking from child to child, it
+    /// waits for each.
+    pub(super) fn touch<'n>(&self, callers: impl Iterator<Item = &'n NodeId>) {
+        let seen = callers.fold(0, |seen: u32, &caller| {
+            let newest = self.links[caller as usize].child;
+            let label = self
+                .links
+                .get(newest as usize)
+                .map_or(0, |links| links.label);
+            seen.wrapping_add(label)
+        });
+        std::hint::black_box(seen);
     }
 
     /// The tree so far.
