@@ -41,8 +41,8 @@ fn main() {
     if std::env::var_os("HEAPLENS_DIR").is_none() {
         return in_a_folder_of_its_own();
     }
-    // Seven to ten nodes for each site, as calls are made with optimisation and without.
-    let kept = large_tree::blocks(2, 16);
+    // Five to nine nodes for each site: without optimisation a call takes more of them.
+    let kept = large_tree::blocks(1, 16);
     let before = LIVE.load(Relaxed);
     PEAK.store(before, Relaxed);
     let path = heaplens::snapshot("large").expect("a snapshot");
@@ -53,7 +53,7 @@ fn main() {
     let (sites, nodes) = (snapshot.sites.stack.len(), snapshot.stacks.parent.len());
     println!("{taken} bytes for {sites} sites with {nodes} nodes");
     assert!(sites >= large_tree::PATHS, "{sites} sites");
-    assert!(nodes / sites >= 6, "{nodes} nodes");
+    assert!(nodes / sites >= 4, "{nodes} nodes");
     assert!(snapshot.header.losses.stack_table_full == 0);
     assert!(taken < MOST_BYTES, "{taken} bytes, not {MOST_BYTES}");
     // The counter would have to see the columns at least.
