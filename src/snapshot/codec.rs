@@ -19,6 +19,9 @@ use std::path::Path;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const BUFFER_BYTES: usize = 64 << 10;
+/// Level 1 saves a third of the time and makes files half as large again; level 3 takes two thirds
+/// more time for files 6 % smaller.
+const COMPRESSION: Compression = Compression::new(2);
 
 /// Bounds on what reading a file may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +93,7 @@ pub fn write(snapshot: &Snapshot, output: impl Write) -> io::Result<()> {
         symbols,
         complete: true,
     };
-    let gzip = GzEncoder::new(output, Compression::fast());
+    let gzip = GzEncoder::new(output, COMPRESSION);
     let mut json = BufWriter::with_capacity(BUFFER_BYTES, gzip);
     serde_json::to_writer(&mut json, &file)?;
     let gzip = json.into_inner().map_err(io::IntoInnerError::into_error)?;

@@ -301,11 +301,12 @@ impl<'a> Diff<'a> {
 /// all rows.
 fn reorder(rows: &mut [Row], mut order: Vec<u32>) {
     for start in 0..order.len() {
-        // Along a cycle of places, each of which takes its row from the next one.
+        // Along a cycle of places, each of which takes its row from the next one. A place that is
+        // done takes its row from itself.
         let mut place = start;
         loop {
             let from = std::mem::replace(&mut order[place], place as u32) as usize;
-            if from == start || from == place {
+            if from == start {
                 break;
             }
             rows.swap(place, from);

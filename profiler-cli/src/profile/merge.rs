@@ -225,7 +225,7 @@ impl SitesByNode {
     fn add(&mut self, node: NodeId, values: &Values) {
         let at = node as usize;
         if at >= self.place.len() {
-            self.place.resize((at + 1).next_power_of_two(), 0);
+            self.place.resize(at + 1, 0);
         }
         match self.place[at] {
             0 => {

@@ -92,13 +92,22 @@ impl<'r> Input<'r> {
     #[inline]
     pub(super) fn token(&mut self) -> Result<u8, Error> {
         match self.buffer[self.at..self.end] {
-            // The four kinds of white space, and what is in no text, are below.
+            // The four kinds of white space, and what is in no text, are not above a space.
             [byte, ..] if byte > b' ' => Ok(byte),
-            _ => self.token_or_end()?.ok_or(Error::End),
+            // Some writers put one space behind each comma.
+            [b' ', byte, ..] if byte > b' ' => {
+                self.advance();
+                Ok(byte)
+            }
+            _ => match self.token_or_end()? {
+                Some(byte) => Ok(byte),
+                None => Err(Error::End),
+            },
         }
     }
 
     /// The same; `None` at the end of the text.
+    #[cold]
     pub(super) fn token_or_end(&mut self) -> Result<Option<u8>, Error> {
         loop {
             match self.byte() {

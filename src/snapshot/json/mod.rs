@@ -68,9 +68,15 @@ impl<'r> Parser<'r> {
         }
     }
 
+    #[inline]
     fn spend(&mut self, bytes: u64) -> Result<(), Error> {
-        self.memory = self.memory.checked_sub(bytes).ok_or(Error::Memory)?;
-        Ok(())
+        match self.memory.checked_sub(bytes) {
+            Some(left) => {
+                self.memory = left;
+                Ok(())
+            }
+            None => Err(Error::Memory),
+        }
     }
 
     fn word(&mut self, word: &'static [u8]) -> Result<(), Error> {

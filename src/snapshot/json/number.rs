@@ -47,20 +47,25 @@ impl Parser<'_> {
         self.long_number()
     }
 
-    #[cold]
+    /// A number by its text, which may be of any length: fractions, and integers out of range.
     fn long_number(&mut self) -> Result<Number, Error> {
         self.scratch.clear();
         loop {
-            match self.input.byte() {
-                Ok(byte @ (b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')) => {
-                    // The text of one number, which is short unless someone means harm.
-                    self.memory = self.memory.checked_sub(1).ok_or(Error::Memory)?;
-                    self.scratch.push(byte);
-                    self.input.advance();
-                }
-                Err(Error::End) if is_number(&self.scratch) => break,
-                Err(error) => return Err(error),
-                Ok(_) => break,
+            let window = self.input.window()?;
+            let part = window
+                .iter()
+                .take_while(|byte| is_in_number(**byte))
+                .count();
+            let is_last = part < window.len();
+            if window.is_empty() && !is_number(&self.scratch) {
+                return Err(Error::End);
+            }
+            self.scratch.extend_from_slice(&window[..part]);
+            self.input.skip(part);
+            // Short, unless someone means harm.
+            self.spend(part as u64)?;
+            if is_last || part == 0 {
+                break;
             }
         }
         if !is_number(&self.scratch) {
@@ -76,12 +81,18 @@ impl Parser<'_> {
                 .map(Number::Signed),
             _ => text.parse().ok().map(Number::Unsigned),
         };
-        match (integer, text.parse::<f64>()) {
-            (Some(integer), _) => Ok(integer),
-            (None, Ok(float)) if float.is_finite() => Ok(Number::Float(float)),
+        if let Some(integer) = integer {
+            return Ok(integer);
+        }
+        match text.parse::<f64>() {
+            Ok(float) if float.is_finite() => Ok(Number::Float(float)),
             _ => Err(Error::Syntax("a number out of range")),
         }
     }
+}
+
+fn is_in_number(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
 }
 
 /// Whether a text is a number as JSON writes it.

@@ -21,9 +21,9 @@ impl Parser<'_> {
             let window = self.input.window()?;
             let plain = plain_bytes(window);
             let next = window.get(plain).copied();
-            self.memory = self.memory.checked_sub(plain as u64).ok_or(Error::Memory)?;
             self.scratch.extend_from_slice(&window[..plain]);
             self.input.skip(plain);
+            self.spend(plain as u64)?;
             match next {
                 Some(b'"') => {
                     self.input.advance();
@@ -32,7 +32,7 @@ impl Parser<'_> {
                 Some(b'\\') => {
                     self.input.advance();
                     let char = self.escaped()?;
-                    self.memory = self.memory.checked_sub(1).ok_or(Error::Memory)?;
+                    self.spend(1)?;
                     let mut bytes = [0; 4];
                     self.scratch
                         .extend_from_slice(char.encode_utf8(&mut bytes).as_bytes());
