@@ -21,10 +21,13 @@ pub(crate) fn blocks(alone: usize, bytes: usize) -> Vec<Box<[u8]>> {
     (0..PATHS).map(block).collect()
 }
 
+/// Takes the calls that are left of a path, and the size of the block at its end.
+type Call = fn(&[usize], usize) -> Box<[u8]>;
+
 /// Goes on where the next call of the path says.
 #[inline(never)]
 fn descend(calls: &[usize], bytes: usize) -> Box<[u8]> {
-    const BRANCHES: [fn(&[usize], usize) -> Box<[u8]>; 10] = [
+    const BRANCHES: [Call; 10] = [
         branch::<0>,
         branch::<1>,
         branch::<2>,

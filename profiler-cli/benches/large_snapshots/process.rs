@@ -12,10 +12,11 @@ pub(crate) struct Cost {
     pub(crate) peak_bytes: u64,
 }
 
-/// Runs a command to its end. What it prints is dropped; a failure ends the benchmark.
+/// Runs a command to its end. What it prints, notes too, is dropped; a failure ends the benchmark.
 pub(crate) fn run(command: &mut Command) -> Cost {
     let start = Instant::now();
-    let child = command.stdout(Stdio::null()).spawn().expect("a program");
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    let child = command.spawn().expect("a program");
     let mut status = 0;
     // SAFETY: all-zero bytes are a valid value of this structure of integers.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
