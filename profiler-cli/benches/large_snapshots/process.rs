@@ -13,6 +13,10 @@ pub(crate) struct Cost {
 }
 
 /// Runs a command to its end. What it prints, notes too, is dropped; a failure ends the benchmark.
+#[expect(
+    clippy::zombie_processes,
+    reason = "`wait4` waits for it, and tells what it has cost"
+)]
 pub(crate) fn run(command: &mut Command) -> Cost {
     let start = Instant::now();
     let command = command.stdout(Stdio::null()).stderr(Stdio::null());
