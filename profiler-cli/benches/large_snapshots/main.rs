@@ -22,7 +22,7 @@ use shape::{SHAPES, Shape};
 const MAKE: &str = "--make-file";
 
 /// Runs of each command; the median is printed.
-const RUNS: usize = 5;
+const RUNS: usize = 3;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
