@@ -3,24 +3,19 @@
 //! Reads only; never waits for a thread of the program. Does not know why the snapshot is taken
 //! nor where it goes.
 
+mod columns;
+mod rows;
+
 use super::process_memory;
 use crate::platform;
-use crate::recorder::ages::{AgeBins, TICK_SECONDS, class_of};
-use crate::recorder::poisson::Weight;
+use crate::recorder::ages::AgeBins;
 use crate::recorder::{self, Recorder};
 use crate::settings::Mode;
-use crate::snapshot::{
-    AGE_BOUNDS_SECONDS, AGE_CLASSES, Ages, FORMAT, FORMAT_VERSION, Header, Module, Overhead,
-    SPECIAL_MODULE, Sites, Snapshot, SpecialFrame, Stacks, Totals,
-};
-use crate::stack::replay::special_code;
-use crate::tables::counters::Sums;
-use crate::tables::site_tree::{NodeId, ROOT};
+use crate::snapshot::{FORMAT, FORMAT_VERSION, Header, Module, Overhead, Snapshot, Totals};
+use crate::tables::site_tree::ROOT;
 use parking_lot::Mutex;
+use rows::Row;
 use std::time::Duration;
-
-/// Times that a site's counters are read before a moving one is taken as it is.
-const ROUNDS: usize = 8;
 
 static AGE_BINS: Mutex<Option<AgeBins>> = Mutex::new(None);
 
@@ -53,17 +48,23 @@ pub(crate) fn freeze(mut header: Header) -> Snapshot {
             .into(),
         };
     }
-    let (rows, unsettled) = match recorder {
-        Some(recorder) if recorder.settings().mode == Mode::Exact => exact_rows(recorder),
-        Some(recorder) => (sampled_rows(recorder), 0),
+    let (mut rows, unsettled) = match recorder {
+        Some(recorder) if recorder.settings().mode == Mode::Exact => {
+            let mut bins = AGE_BINS.lock();
+            rows::exact(recorder, bins.get_or_insert_with(AgeBins::new))
+        }
+        Some(recorder) => (rows::sampled(recorder), 0),
         None => (Vec::new(), 0),
     };
     let own = recorder.map_or(ROOT, Recorder::own_site);
-    let own_heap = rows
-        .iter()
-        .find(|row| row.site == own)
-        .map_or(0, |row| row.sums.live_bytes);
-    let rows: Vec<Row> = rows.into_iter().filter(|row| row.site != own).collect();
+    let mut own_heap = 0;
+    rows.retain(|row| {
+        let is_own = row.site == own;
+        if is_own {
+            own_heap = row.sums.live_bytes;
+        }
+        !is_own
+    });
 
     header.totals = totals(&rows, header.totals.peak_live_bytes);
     if let Some(recorder) = recorder {
@@ -76,127 +77,20 @@ pub(crate) fn freeze(mut header: Header) -> Snapshot {
     }
     let modules = modules(recorder);
     header.program.build_id = modules.get(1).and_then(|module| module.build_id.clone());
-    let (stacks, rows_of_nodes) = stacks(recorder, &rows);
+    let mut sites = columns::sites(recorder, &rows);
+    // Room for the stacks, which are most of a snapshot.
+    drop(rows);
+    let stacks = columns::stacks(recorder, &mut sites.stack);
     Snapshot {
         format: FORMAT.into(),
         format_version: FORMAT_VERSION,
         header,
         modules,
         stacks,
-        sites: sites(recorder, &rows, &rows_of_nodes),
+        sites,
         symbols: None,
         complete: false,
     }
-}
-
-/// A site with anything recorded.
-#[derive(Default)]
-struct Row {
-    site: NodeId,
-    sums: Sums,
-    ages: [i64; AGE_CLASSES],
-    live_samples: u64,
-    total_samples: u64,
-    live_variance: f64,
-    total_variance: f64,
-}
-
-/// Exact mode: shared rows and threads' caches. A site whose counters were flushed in between is
-/// read again. Returns how many were still moving at the last try.
-fn exact_rows(recorder: &Recorder) -> (Vec<Row>, u64) {
-    let mut bins = AGE_BINS.lock();
-    let bins = bins.get_or_insert_with(AgeBins::new);
-    let counters = &recorder.counters;
-    let sites = recorder.tree.len().min(counters.len());
-    let mut rows: Vec<Row> = (0..sites)
-        .map(|site| Row {
-            site: site as NodeId,
-            ..Row::default()
-        })
-        .collect();
-    let mut moving: Vec<usize> = (0..sites).collect();
-    let mut is_moving = vec![true; sites];
-    for _ in 0..ROUNDS {
-        let mut before = Vec::with_capacity(moving.len());
-        for &site in &moving {
-            before.push(counters.settled(site));
-            let (sums, by_bin) = counters.read(site);
-            rows[site].sums = sums;
-            rows[site].ages = bins.classes(&by_bin);
-        }
-        for cache in recorder.threads.caches() {
-            cache.read(|site, birth, delta| {
-                let Some(row) = rows
-                    .get_mut(site as usize)
-                    .filter(|_| is_moving[site as usize])
-                else {
-                    return;
-                };
-                row.sums.add(&delta);
-                let class = &mut row.ages[bins.class_of_bin(recorder.ages.bin(birth))];
-                *class = class.wrapping_add(delta.live_bytes());
-            });
-        }
-        moving = moving
-            .into_iter()
-            .zip(before)
-            .filter(|&(site, before)| before.is_none() || counters.settled(site) != before)
-            .map(|(site, _)| site)
-            .collect();
-        if moving.is_empty() {
-            break;
-        }
-        is_moving.fill(false);
-        for &site in &moving {
-            is_moving[site] = true;
-        }
-    }
-    let unsettled = moving.len() as u64;
-    rows.retain(|row| row.sums != Sums::default());
-    (rows, unsettled)
-}
-
-/// Sampled mode: the weights of the live samples, and of all ever taken.
-fn sampled_rows(recorder: &Recorder) -> Vec<Row> {
-    let sites = recorder.tree.len();
-    let mut rows: Vec<Row> = (0..sites)
-        .map(|site| {
-            let totals = recorder.samples.totals(site as NodeId);
-            let sums = Sums {
-                total_bytes: totals.bytes,
-                total_count: totals.count,
-                ..Sums::default()
-            };
-            Row {
-                site: site as NodeId,
-                sums,
-                total_samples: totals.samples,
-                total_variance: totals.variance,
-                ..Row::default()
-            }
-        })
-        .collect();
-    let mut counts = vec![0.0f64; sites];
-    let now = recorder.ages.now();
-    for sample in recorder.samples.live() {
-        // A site newer than the length read above belongs to the next snapshot.
-        let Some(row) = rows.get_mut(sample.site as usize) else {
-            continue;
-        };
-        let weight = Weight::of(sample.size, sample.mean);
-        let bytes = weight.bytes.round() as i64;
-        let ticks = now.saturating_sub(sample.birth).saturating_sub(1);
-        row.sums.live_bytes += bytes;
-        row.ages[class_of(u64::from(ticks) * TICK_SECONDS)] += bytes;
-        row.live_samples += 1;
-        row.live_variance += weight.variance;
-        counts[sample.site as usize] += weight.count;
-    }
-    for (row, count) in rows.iter_mut().zip(counts) {
-        row.sums.live_count = count.round() as i64;
-    }
-    rows.retain(|row| row.total_samples > 0 || row.live_samples > 0);
-    rows
 }
 
 fn totals(rows: &[Row], peak_so_far: i64) -> Totals {
@@ -250,77 +144,4 @@ fn modules(recorder: Option<&Recorder>) -> Vec<Module> {
         }
     });
     [special].into_iter().chain(known).collect()
-}
-
-/// The stacks of the rows, and each node's row in them.
-fn stacks(recorder: Option<&Recorder>, rows: &[Row]) -> (Stacks, Vec<u32>) {
-    let mut stacks = Stacks::default();
-    let Some(recorder) = recorder else {
-        return (stacks, Vec::new());
-    };
-    let len = rows
-        .iter()
-        .map(|row| row.site as usize + 1)
-        .max()
-        .unwrap_or(0);
-    let mut is_used = vec![false; len];
-    for row in rows {
-        let mut node = row.site;
-        while node != ROOT && !is_used[node as usize] {
-            is_used[node as usize] = true;
-            node = recorder.tree.get(node).map_or(ROOT, |(parent, _)| parent);
-        }
-    }
-    // A node is made after its parent, so ids ascend from parents to children.
-    let mut rows_of_nodes = vec![0u32; len];
-    for node in (0..len).filter(|&node| is_used[node]) {
-        let Some((parent, frame)) = recorder.tree.get(node as NodeId) else {
-            continue;
-        };
-        rows_of_nodes[node] = stacks.parent.len() as u32;
-        let (module, address) = place(recorder, frame);
-        stacks.parent.push(match parent {
-            ROOT => -1,
-            parent => i64::from(rows_of_nodes[parent as usize]),
-        });
-        stacks.module.push(module);
-        stacks.address.push(address);
-    }
-    (stacks, rows_of_nodes)
-}
-
-/// A frame as module and address within it.
-fn place(recorder: &Recorder, frame: u64) -> (u32, u64) {
-    if let Some(code) = special_code(frame) {
-        return (SPECIAL_MODULE, code);
-    }
-    match recorder.modules.find(frame) {
-        Some((index, module)) => (index as u32 + 1, frame.wrapping_sub(module.identity.bias)),
-        None => (SPECIAL_MODULE, SpecialFrame::UnknownCode.code()),
-    }
-}
-
-fn sites(recorder: Option<&Recorder>, rows: &[Row], rows_of_nodes: &[u32]) -> Sites {
-    let is_sampled = recorder.is_some_and(|recorder| recorder.settings().mode == Mode::Sampled);
-    let sampled = if is_sampled { rows } else { &[] };
-    Sites {
-        stack: rows
-            .iter()
-            .map(|row| rows_of_nodes[row.site as usize])
-            .collect(),
-        live_bytes: rows.iter().map(|row| row.sums.live_bytes).collect(),
-        live_count: rows.iter().map(|row| row.sums.live_count).collect(),
-        total_bytes: rows.iter().map(|row| row.sums.total_bytes).collect(),
-        total_count: rows.iter().map(|row| row.sums.total_count).collect(),
-        ages: Ages {
-            bounds_seconds: AGE_BOUNDS_SECONDS.to_vec(),
-            live_bytes: (0..AGE_CLASSES)
-                .map(|class| rows.iter().map(|row| row.ages[class]).collect())
-                .collect(),
-        },
-        live_samples: sampled.iter().map(|row| row.live_samples).collect(),
-        total_samples: sampled.iter().map(|row| row.total_samples).collect(),
-        live_bytes_variance: sampled.iter().map(|row| row.live_variance).collect(),
-        total_bytes_variance: sampled.iter().map(|row| row.total_variance).collect(),
-    }
 }

@@ -4,11 +4,11 @@
 //! a snapshot only if [`validate`] accepts it. Files as such (names, folders, what is kept) are not
 //! this module's business.
 
-use super::envelope::{self, input_error, json_error};
+use super::envelope::{self, input_error};
 use super::error::{Error, ErrorKind};
+use super::json::{Bounds, Parser};
 use super::model::{FORMAT, FORMAT_VERSION, Header, Snapshot};
 use super::validate::validate;
-use super::weigh;
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -19,8 +19,9 @@ use std::path::Path;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const BUFFER_BYTES: usize = 64 << 10;
-/// Below this a text cannot take enough memory to be worth a pass over it.
-const WEIGHED_FROM_BYTES: usize = 16 << 20;
+/// Level 1 saves a third of the time and makes files half as large again; level 3 takes two thirds
+/// more time for files 6 % smaller.
+const COMPRESSION: Compression = Compression::new(2);
 
 /// Bounds on what reading a file may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,15 @@ impl Default for Limits {
         Self {
             decompressed_bytes: 2 << 30,
             parsed_bytes: 4 << 30,
+        }
+    }
+}
+
+impl Limits {
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            text: self.decompressed_bytes,
+            memory: self.parsed_bytes,
         }
     }
 }
@@ -83,7 +93,7 @@ pub fn write(snapshot: &Snapshot, output: impl Write) -> io::Result<()> {
         symbols,
         complete: true,
     };
-    let gzip = GzEncoder::new(output, Compression::fast());
+    let gzip = GzEncoder::new(output, COMPRESSION);
     let mut json = BufWriter::with_capacity(BUFFER_BYTES, gzip);
     serde_json::to_writer(&mut json, &file)?;
     let gzip = json.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -126,13 +136,10 @@ pub fn read_from(
 ) -> Result<Snapshot, Error> {
     let path = path.as_ref();
     let whole = || {
-        let mut text = json_text(input)?.take(limits.decompressed_bytes.saturating_add(1));
-        let mut json = Vec::new();
-        text.read_to_end(&mut json).map_err(input_error)?;
-        if text.limit() == 0 {
-            return Err(too_much_json(limits));
-        }
-        parse(&json, limits)
+        let mut parser = Parser::new(json_text(input)?, limits.bounds());
+        let snapshot = envelope::read_snapshot(&mut parser, limits)?;
+        validate(&snapshot).map_err(ErrorKind::Invalid)?;
+        Ok(snapshot)
     };
     whole().map_err(|kind| at(path, kind))
 }
@@ -161,32 +168,10 @@ pub fn read_header_from(
 ) -> Result<Header, Error> {
     let path = path.as_ref();
     let header = || {
-        let mut text = json_text(input)?.take(limits.decompressed_bytes.saturating_add(1));
-        let buffered = BufReader::with_capacity(BUFFER_BYTES, &mut text);
-        let header = envelope::read(&mut serde_json::Deserializer::from_reader(buffered));
-        if header.is_err() && text.limit() == 0 {
-            return Err(too_much_json(limits));
-        }
-        header
+        let mut parser = Parser::new(json_text(input)?, limits.bounds());
+        envelope::read_header(&mut parser, limits)
     };
     header().map_err(|kind| at(path, kind))
-}
-
-fn parse(json: &[u8], limits: &Limits) -> Result<Snapshot, ErrorKind> {
-    envelope::read(&mut serde_json::Deserializer::from_slice(json))?;
-    if json.len() >= WEIGHED_FROM_BYTES && !weigh::fits(json, limits.parsed_bytes) {
-        let what = "memory for its content";
-        return Err(ErrorKind::TooLarge {
-            what,
-            limit: limits.parsed_bytes,
-        });
-    }
-    let snapshot: Snapshot = serde_json::from_slice(json).map_err(json_error)?;
-    if !snapshot.complete {
-        return Err(ErrorKind::Truncated);
-    }
-    validate(&snapshot).map_err(ErrorKind::Invalid)?;
-    Ok(snapshot)
 }
 
 /// The JSON inside of `input`, which may be compressed or not.
@@ -224,13 +209,6 @@ fn at(path: &Path, kind: ErrorKind) -> Error {
     Error {
         path: path.to_owned(),
         kind,
-    }
-}
-
-fn too_much_json(limits: &Limits) -> ErrorKind {
-    ErrorKind::TooLarge {
-        what: "its JSON",
-        limit: limits.decompressed_bytes,
     }
 }
 

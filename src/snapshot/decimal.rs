@@ -2,7 +2,9 @@
 
 /// One number.
 pub(super) mod number {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use serde::de::{Deserializer, Error, Visitor};
+    use serde::ser::Serializer;
+    use std::fmt;
 
     pub(in crate::snapshot) fn serialize<S: Serializer>(
         value: &u64,
@@ -14,9 +16,22 @@ pub(super) mod number {
     pub(in crate::snapshot) fn deserialize<'de, D: Deserializer<'de>>(
         d: D,
     ) -> Result<u64, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        text.parse()
-            .map_err(|_| D::Error::custom("not a decimal number"))
+        d.deserialize_str(Decimal)
+    }
+
+    /// Takes the text where it stands: a column has a million of them.
+    struct Decimal;
+
+    impl Visitor<'_> for Decimal {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string of decimal digits")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<u64, E> {
+            text.parse().map_err(|_| E::custom("not a decimal number"))
+        }
     }
 }
 

@@ -11,10 +11,10 @@ mod decimal;
 mod envelope;
 mod error;
 mod file_name;
+mod json;
 mod model;
 mod special_frame;
 mod validate;
-mod weigh;
 
 pub use codec::{Limits, read, read_bytes, read_from, read_header, read_header_from, write};
 #[cfg(feature = "recorder")]

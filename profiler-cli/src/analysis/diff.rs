@@ -166,7 +166,8 @@ pub fn diff<'a>(before: &'a Profile, after: &'a Profile) -> Diff<'a> {
             .fold(0, i64::saturating_add)
     };
     let (grown_bytes, shrunk_bytes) = (sum(|change| change > 0), sum(|change| change < 0));
-    let rows: Vec<Row> = order.iter().map(|&(_, _, at)| rows[at as usize]).collect();
+    let order = order.into_iter().map(|(_, _, at)| at).collect();
+    reorder(&mut rows, order);
     Diff {
         before,
         after,
@@ -293,6 +294,24 @@ impl<'a> Diff<'a> {
             0.0
         };
         half_width(old + new - 2.0 * shared)
+    }
+}
+
+/// Puts the row that `order` names first in the first place, and so on, without a second copy of
+/// all rows.
+fn reorder(rows: &mut [Row], mut order: Vec<u32>) {
+    for start in 0..order.len() {
+        // Along a cycle of places, each of which takes its row from the next one. A place that is
+        // done takes its row from itself.
+        let mut place = start;
+        loop {
+            let from = std::mem::replace(&mut order[place], place as u32) as usize;
+            if from == start {
+                break;
+            }
+            rows.swap(place, from);
+            place = from;
+        }
     }
 }
 

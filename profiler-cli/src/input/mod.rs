@@ -15,7 +15,7 @@ mod select;
 
 use std::path::{Path, PathBuf};
 
-use heaplens::snapshot::{self, Header, Limits, Snapshot};
+use heaplens::snapshot::{self, Ages, Header, Limits, Snapshot};
 
 use crate::error::Error;
 use crate::profile::{Profile, ProfileBuilder};
@@ -90,7 +90,9 @@ pub fn load<P: AsRef<Path>>(
             number: at + 1,
             of: files.len(),
         });
-        let snapshot = snapshot::read(file, &options.limits)?;
+        let mut snapshot = snapshot::read(file, &options.limits)?;
+        // Half of the numbers, and no part of a profile.
+        snapshot.sites.ages = Ages::default();
         let shown = file.to_string_lossy();
         if snapshot.symbols.is_some() && options.debug_dirs.is_empty() {
             builder.add(&shown, &snapshot, snapshot.symbols.as_ref());

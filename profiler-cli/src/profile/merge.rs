@@ -2,6 +2,7 @@
 
 use heaplens::snapshot::{SPECIAL_MODULE, Snapshot, SpecialFrame, Symbols};
 
+use super::call_tree::AHEAD;
 use super::owner::{Origin, OwnerRules, is_allocator_entry, is_allocator_symbol};
 use super::qualify::Qualifier;
 use super::symbol_name::{Crates, is_crate_main, without_hashes};
@@ -63,10 +64,12 @@ impl ProfileBuilder {
         let mut nodes: Vec<NodeId> = Vec::with_capacity(stacks.parent.len());
         self.tree.reserve(stacks.parent.len());
         for (row, &parent) in stacks.parent.iter().enumerate() {
-            let mut node = usize::try_from(parent)
-                .ok()
-                .and_then(|row| nodes.get(row))
-                .copied();
+            let node_of = |parent: i64| nodes.get(usize::try_from(parent).ok()?);
+            if row % AHEAD == 0 {
+                let ahead = stacks.parent[row..].iter().take(AHEAD);
+                self.tree.touch(ahead.filter_map(|&parent| node_of(parent)));
+            }
+            let mut node = node_of(parent).copied();
             let module = stacks.module.get(row).copied().unwrap_or_default();
             let named = names.of_row(row, module);
             // Innermost first in the file, callers first in the tree.
@@ -222,7 +225,7 @@ impl SitesByNode {
     fn add(&mut self, node: NodeId, values: &Values) {
         let at = node as usize;
         if at >= self.place.len() {
-            self.place.resize((at + 1).next_power_of_two(), 0);
+            self.place.resize(at + 1, 0);
         }
         match self.place[at] {
             0 => {

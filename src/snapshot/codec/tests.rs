@@ -145,7 +145,7 @@ fn damaged_files_say_where() {
     );
     let total = line_after("\"total_bytes\":[\"", "\"total_bytes\":[\"x");
     assert!(
-        total.starts_with("damaged: not a decimal number at line 1 column"),
+        total.starts_with("damaged: not a decimal number at byte "),
         "{total}"
     );
     let address = line_after("\"address\":[", "\"address\":[1e99,");
@@ -168,7 +168,7 @@ fn bombs_are_refused_early() {
         ..Limits::default()
     };
     let bomb = gzip(&[b' '; 10_000_000]);
-    assert!(bomb.len() < 50_000);
+    assert!(bomb.len() < 100_000);
     let expected = "too large: its JSON would pass the limit of 100000 bytes";
     assert_eq!(line_within(&bomb, &limits), expected);
     let header = read_header_from("x", bomb.as_slice(), &limits);
