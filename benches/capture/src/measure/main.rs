@@ -10,8 +10,9 @@ use std::hint::black_box;
 use std::time::Duration;
 use walks::{FramePointers, backtrace, nothing};
 
-/// For each figure.
-const LONG_ENOUGH: Duration = Duration::from_millis(15);
+/// Of each figure so many samples are taken, each of so much CPU time.
+const SAMPLES: usize = 7;
+const LONG_ENOUGH: Duration = Duration::from_millis(3);
 
 fn main() {
     let depth = std::env::args().nth(1).and_then(|depth| depth.parse().ok());
@@ -55,18 +56,20 @@ fn main() {
     }
 }
 
-/// Nanoseconds for each round.
+/// Nanoseconds for each round: the median of the samples.
 fn price(pattern: Pattern, depth: usize, walk: &mut dyn FnMut()) -> f64 {
-    let mut rounds = 64;
-    loop {
+    let mut spent = |rounds| {
         let start = cpu_time();
         pattern.run(depth, rounds, walk);
-        let spent = cpu_time() - start;
-        if spent >= LONG_ENOUGH {
-            return spent.as_nanos() as f64 / rounds as f64;
-        }
+        cpu_time() - start
+    };
+    let mut rounds = 64;
+    while spent(rounds) < LONG_ENOUGH {
         rounds *= 2;
     }
+    let mut samples = [(); SAMPLES].map(|()| spent(rounds));
+    samples.sort_unstable();
+    samples[SAMPLES / 2].as_nanos() as f64 / rounds as f64
 }
 
 /// CPU time of this thread.
