@@ -10,6 +10,9 @@
 mod allocator;
 #[cfg(feature = "recorder")]
 mod control;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 #[cfg(feature = "recorder")]
 mod platform;
 #[cfg(feature = "recorder")]

@@ -53,7 +53,10 @@ fn modules() -> Vec<(String, PathBuf)> {
     let src = root().join("src");
     rust_files(&src)
         .into_iter()
-        .filter(|path| path.file_stem().is_none_or(|stem| stem != "tests"))
+        .filter(|path| {
+            let inside = path.strip_prefix(&src).unwrap().with_extension("");
+            inside.iter().all(|part| part != "tests")
+        })
         .filter_map(|path| {
             let inside = path.strip_prefix(&src).unwrap();
             let first = inside.iter().next().unwrap().to_str().unwrap();

@@ -3,6 +3,7 @@
 //! Each test program runs itself once in each mode, since the mode is fixed before `main`. It has no
 //! harness: a failed check ends it with a panic.
 
+mod full_unwind;
 pub(crate) mod lazy;
 pub(crate) mod numbers;
 pub(crate) mod spy;

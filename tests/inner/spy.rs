@@ -1,8 +1,12 @@
 //! An inner allocator that can look up the stack with the `backtrace` crate, while the allocation
 //! that heaplens records is under way: the oracle for stacks.
 
+use super::full_unwind::full_unwind;
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::{Cell, RefCell};
+
+/// Deeper stacks are cut.
+const MOST_FRAMES: usize = 1 << 16;
 
 /// Forwards to `A`.
 pub(crate) struct Spy<A>(pub(crate) A);
@@ -17,7 +21,7 @@ thread_local! {
 pub(crate) fn stack_of_allocation<R>(allocate: impl FnOnce() -> R) -> (R, Vec<u64>) {
     SEEN.with_borrow_mut(|seen| {
         seen.clear();
-        seen.reserve(1024);
+        seen.reserve(MOST_FRAMES);
     });
     IS_ARMED.set(true);
     let result = allocate();
@@ -30,17 +34,7 @@ fn look() {
     if !IS_ARMED.replace(false) {
         return;
     }
-    SEEN.with_borrow_mut(|seen| {
-        // SAFETY: other threads may trace too, but nobody resolves symbols.
-        unsafe {
-            backtrace::trace_unsynchronized(|frame| {
-                // Return addresses; the call is before. Behind the outermost frame there may be
-                // one more, at address 0.
-                seen.extend((frame.ip() as u64).checked_sub(1));
-                seen.len() < 1024
-            });
-        }
-    });
+    SEEN.with_borrow_mut(full_unwind);
 }
 
 // SAFETY: forwards everything unchanged.

@@ -1,0 +1,100 @@
+//! Parts of the recorder on their own, for this repository's benchmarks.
+//!
+//! Behind the feature `internals`, and no part of the public interface: anything here may change or
+//! go at any time.
+
+use crate::platform;
+use crate::stack::Registers;
+use crate::stack::bounds::StackBounds;
+use crate::stack::modules::Modules;
+use crate::stack::replay::{Memory, Walker};
+use crate::stack::rules::RuleCache;
+use crate::stack::step::Stepper;
+use crate::tables::site_tree::{NodeId, ROOT, SiteTree};
+use std::fmt;
+
+/// One thread's captures, as exact mode makes them at each allocation.
+pub struct Captures {
+    modules: Modules,
+    rules: RuleCache,
+    bounds: StackBounds,
+    tree: SiteTree,
+    memory: &'static mut Memory,
+}
+
+impl fmt::Debug for Captures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Captures")
+            .field("nodes", &self.tree.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Captures {
+    /// Finds what is loaded. `None` where the system gives no memory.
+    pub fn new() -> Option<Self> {
+        let memory = platform::map_zeroed(size_of::<Memory>())?;
+        let captures = Self {
+            modules: Modules::new(),
+            rules: RuleCache::new(),
+            bounds: StackBounds::new(),
+            tree: SiteTree::new(1 << 20),
+            // SAFETY: mapped for ever, for this value alone, page-aligned, and valid when zero.
+            memory: unsafe { memory.cast::<Memory>().as_mut() },
+        };
+        captures.modules.refresh();
+        captures.bounds.calibrate();
+        Some(captures)
+    }
+
+    /// The stack of the caller: its node in the tree.
+    #[inline(never)]
+    pub fn capture(&mut self) -> u32 {
+        let here = Registers::here();
+        let walker = Walker {
+            stepper: Stepper {
+                modules: &self.modules,
+                rules: &self.rules,
+            },
+            bounds: &self.bounds,
+            tree: &self.tree,
+            depth: 128,
+        };
+        walker.capture(self.memory, here, 0).node
+    }
+
+    /// Addresses of the calls of a node, innermost first, beginning with that of [`Self::capture`]
+    /// itself.
+    pub fn frames(&self, mut node: u32) -> Vec<u64> {
+        let mut frames = Vec::new();
+        while let Some((parent, frame)) = self.tree.get(node) {
+            frames.push(frame);
+            node = parent;
+        }
+        frames
+    }
+}
+
+/// The tree of stacks.
+pub struct Tree(SiteTree);
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tree").field(&self.0.len()).finish()
+    }
+}
+
+impl Tree {
+    /// The node above all.
+    pub const ROOT: NodeId = ROOT;
+
+    /// A tree for `capacity` nodes, a power of two.
+    pub fn new(capacity: usize) -> Self {
+        Self(SiteTree::new(capacity))
+    }
+
+    /// The node of `frame` called from `parent`. `None`: the tree is full.
+    pub fn child(&self, parent: u32, frame: u64) -> Option<u32> {
+        self.0.child(parent, frame)
+    }
+}
