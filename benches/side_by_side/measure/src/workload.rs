@@ -22,6 +22,7 @@ pub enum Kind {
 )]
 pub enum Workload {
     Churn,
+    ChurnNear,
     Churn2,
     Json,
     Btree,
@@ -36,12 +37,13 @@ pub enum Workload {
 
 impl Workload {
     /// All of them, in the order of the results.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Json,
         Self::Btree,
         Self::Compose,
         Self::Service,
         Self::Churn,
+        Self::ChurnNear,
         Self::Churn2,
         Self::Private1,
         Self::Private2,
@@ -61,6 +63,7 @@ impl Workload {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Churn => "churn",
+            Self::ChurnNear => "churn-near",
             Self::Churn2 => "churn2",
             Self::Json => "json",
             Self::Btree => "btree",
@@ -77,12 +80,13 @@ impl Workload {
     /// What it does.
     pub const fn summary(self) -> &'static str {
         match self {
-            Self::Churn => "one thread allocates and frees on 256 call paths, 1,024 blocks live",
+            Self::Churn => "one thread allocates and frees on 256 call paths, in scattered order",
+            Self::ChurnNear => "the same, in the order in which nested loops would take them",
             Self::Churn2 => "two threads; each frees what the other has allocated",
             Self::Json => "serde_json parses a document of 200 KB and drops it",
             Self::Btree => "a BTreeMap of 20,000 vectors is built and destroyed",
             Self::Compose => "a recursive composition, with a call path for each of 9,841 widgets",
-            Self::Service => "the widget service of the examples over HTTP, CPU time of a request",
+            Self::Service => "the widget service of the examples under load over HTTP",
             Self::Private1 => "one thread allocates and frees on 64 call paths",
             Self::Private2 => "two threads do so, each on 64 call paths of its own",
             Self::Shared1 => "one thread allocates and frees on one call path",
@@ -95,6 +99,7 @@ impl Workload {
     pub const fn operation(self) -> &'static str {
         match self {
             Self::Churn
+            | Self::ChurnNear
             | Self::Churn2
             | Self::Private1
             | Self::Private2
@@ -111,9 +116,12 @@ impl Workload {
     /// How it runs.
     pub const fn kind(self) -> Kind {
         match self {
-            Self::Json | Self::Btree | Self::Compose | Self::Churn | Self::Heap200 => {
-                Kind::SingleThread
-            }
+            Self::Json
+            | Self::Btree
+            | Self::Compose
+            | Self::Churn
+            | Self::ChurnNear
+            | Self::Heap200 => Kind::SingleThread,
             Self::Churn2 => Kind::Threads,
             Self::Private1 | Self::Private2 | Self::Shared1 | Self::Shared2 => Kind::Scaling,
             Self::Service => Kind::Service,

@@ -17,7 +17,8 @@ use measure::{Measurement, Workload};
 /// Runs a workload and measures it.
 pub(crate) fn run(workload: Workload, budget: Budget) -> Measurement {
     match workload {
-        Workload::Churn => churn::run(budget),
+        Workload::Churn => churn::scattered(budget),
+        Workload::ChurnNear => churn::near(budget),
         Workload::Churn2 => exchange::run(budget),
         Workload::Json => json::run(budget),
         Workload::Btree => btree::run(budget),
