@@ -67,12 +67,11 @@ fn build(program: Program) -> Result<PathBuf, String> {
         .arg("--target-dir")
         .arg(&target);
     // What somebody has set for builds of their own must not leak into the results.
-    for variable in [
-        "RUSTFLAGS",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "CARGO_BUILD_RUSTFLAGS",
-    ] {
-        cargo.env_remove(variable);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.ends_with("RUSTFLAGS") || text.starts_with("CARGO_PROFILE_") {
+            cargo.env_remove(&name);
+        }
     }
     if program.frame_pointers {
         cargo.env("RUSTFLAGS", "-C force-frame-pointers=yes");

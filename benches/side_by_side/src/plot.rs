@@ -39,7 +39,8 @@ const BARS: [(&str, &str, &str, bool); 7] = [
     ),
 ];
 
-const PANEL: (i32, i32) = (500, 230);
+/// How wide a panel is.
+const PANEL: i32 = 500;
 const COLUMNS: usize = 2;
 /// Where bars begin, and how wide the widest is.
 const LEFT: i32 = 150;
@@ -99,10 +100,9 @@ type Failure = DrawingAreaErrorKind<<SVGBackend<'static> as DrawingBackend>::Err
 
 fn draw(svg: &mut String, panels: &[(Workload, Vec<Bar>)]) -> Result<(), Failure> {
     let rows = panels.len().div_ceil(COLUMNS) as i32;
-    let size = (
-        PANEL.0 * COLUMNS as i32 + 2 * MARGIN,
-        HEADING + PANEL.1 * rows + MARGIN,
-    );
+    let bars = panels.iter().map(|(_, bars)| bars.len()).max();
+    let height = TOP + STEP * bars.unwrap_or(0) as i32 + MARGIN;
+    let size = (PANEL * COLUMNS as i32 + 2 * MARGIN, HEADING + height * rows);
     let area = SVGBackend::with_string(svg, (size.0 as u32, size.1 as u32)).into_drawing_area();
     area.fill(&PAPER)?;
     let heading = "CPU time beside the same allocator without the profiler";
@@ -116,8 +116,8 @@ fn draw(svg: &mut String, panels: &[(Workload, Vec<Bar>)]) -> Result<(), Failure
     let most = ratios.fold(2.0, f64::max);
     for (index, (workload, bars)) in panels.iter().enumerate() {
         let corner = (
-            MARGIN + PANEL.0 * (index % COLUMNS) as i32,
-            HEADING + PANEL.1 * (index / COLUMNS) as i32,
+            MARGIN + PANEL * (index % COLUMNS) as i32,
+            HEADING + height * (index / COLUMNS) as i32,
         );
         panel(&area, corner, *workload, bars, most)?;
     }

@@ -13,9 +13,9 @@ pub(crate) const HEAD: [&str; 9] = [
     "CPU time",
     "ratio",
     "95 %",
-    "elapsed",
+    "elapsed, ratio",
     "peak MiB",
-    "ratio",
+    "peak, ratio",
     "",
 ];
 
