@@ -68,7 +68,7 @@ pub(crate) fn judge(lines: &Lines) -> Vec<Verdict> {
 }
 
 fn all() -> Vec<Bound> {
-    use Workload::{Btree, Churn, Compose, Heap200, Json, Private1, Private2, Service};
+    use Workload::{Btree, Churn, ChurnNear, Compose, Heap200, Json, Private1, Private2, Service};
     use Workload::{Shared1, Shared2};
     let mut bounds = Vec::new();
     let mut add = |contender, base, workload, quantity, limit| {
@@ -87,13 +87,15 @@ fn all() -> Vec<Bound> {
         for workload in [Json, Btree, Compose, Service] {
             add(contender, base, workload, Quantity::Cpu, Limit::Ratio(work));
         }
-        add(
-            contender,
-            base,
-            Churn,
-            Quantity::Cpu,
-            Limit::Ratio(tight_loop),
-        );
+        for workload in [Churn, ChurnNear] {
+            add(
+                contender,
+                base,
+                workload,
+                Quantity::Cpu,
+                Limit::Ratio(tight_loop),
+            );
+        }
         add(contender, base, Heap200, Quantity::Rss, Limit::Ratio(1.02));
     }
     let jemalloc_adds = |share| Limit::ShareOf {
@@ -107,6 +109,7 @@ fn all() -> Vec<Bound> {
         (Compose, 1.0),
         (Service, 1.0),
         (Churn, 1.25),
+        (ChurnNear, 1.25),
     ] {
         let limit = jemalloc_adds(share);
         add(
@@ -121,6 +124,7 @@ fn all() -> Vec<Bound> {
         (Json, 1.6, 0.2),
         (Btree, 1.9, 0.2),
         (Churn, 2.3, 0.2),
+        (ChurnNear, 2.3, 0.2),
         (Compose, 3.5, 1.0 / 3.0),
     ] {
         for limit in [

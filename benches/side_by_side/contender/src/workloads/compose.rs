@@ -11,7 +11,7 @@ const DEPTH: u32 = 8;
 const WIDGETS: u64 = 9_841;
 
 /// Places at which a widget's density is plotted.
-const SAMPLES: usize = 16;
+const SAMPLES: usize = 24;
 
 /// The fields are there to be allocated; nobody reads them.
 struct Widget {
