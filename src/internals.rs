@@ -4,14 +4,18 @@
 //! go at any time.
 
 use crate::platform;
+use crate::settings::Settings;
 use crate::stack::Registers;
 use crate::stack::bounds::StackBounds;
 use crate::stack::modules::Modules;
 use crate::stack::replay::{Memory, Walker};
 use crate::stack::rules::RuleCache;
 use crate::stack::step::Stepper;
-use crate::tables::site_tree::{NodeId, ROOT, SiteTree};
+use crate::tables::site_tree::{NodeId, ROOT, SiteTree, TOO_DEEP};
 use std::fmt;
+
+/// Most frames of a path, as the default setting has it.
+const DEPTH: usize = Settings::DEFAULT.depth as usize;
 
 /// One thread's captures, as exact mode makes them at each allocation.
 pub struct Captures {
@@ -38,7 +42,7 @@ impl Captures {
             modules: Modules::new(),
             rules: RuleCache::new(),
             bounds: StackBounds::new(),
-            tree: SiteTree::new(1 << 20),
+            tree: SiteTree::new(1 << 20, DEPTH),
             // SAFETY: mapped for ever, for this value alone, page-aligned, and valid when zero.
             memory: unsafe { memory.cast::<Memory>().as_mut() },
         };
@@ -58,9 +62,9 @@ impl Captures {
             },
             bounds: &self.bounds,
             tree: &self.tree,
-            depth: 128,
+            depth: DEPTH,
         };
-        walker.capture(self.memory, here, 0).node
+        walker.capture(self.memory, here).node
     }
 
     /// Addresses of the calls of a node, innermost first, beginning with that of [`Self::capture`]
@@ -88,13 +92,13 @@ impl Tree {
     /// The node above all.
     pub const ROOT: NodeId = ROOT;
 
-    /// A tree for `capacity` nodes, a power of two.
+    /// A tree for `capacity` nodes.
     pub fn new(capacity: usize) -> Self {
-        Self(SiteTree::new(capacity))
+        Self(SiteTree::new(capacity, DEPTH))
     }
 
     /// The node of `frame` called from `parent`. `None`: the tree is full.
     pub fn child(&self, parent: u32, frame: u64) -> Option<u32> {
-        self.0.child(parent, frame)
+        Some(self.0.child(parent, frame)).filter(|&node| node < TOO_DEEP)
     }
 }
