@@ -44,22 +44,48 @@ pub(crate) unsafe fn dealloc<A: GlobalAlloc>(
 ) {
     // SAFETY: a block of ours has a header. For any other, the words before it are read only:
     // they are the inner allocator's own bookkeeping or a neighbour's end.
-    let known = unsafe { header::read(block, recorder.key) };
-    match known {
-        Some(known) => {
-            recorder.count_out(known, layout.size());
-            // SAFETY: the block was made by `alloc` or `realloc` with this very outer layout.
-            unsafe {
-                let outer = header::with_header_unchecked(layout);
-                header::clear(block);
-                inner.dealloc(block.sub(header::offset(layout)), outer);
-            }
-        }
-        None => {
-            recorder.losses.foreign_free();
-            // SAFETY: not ours, so the inner allocator's as it is.
-            unsafe { inner.dealloc(block, layout) };
-        }
+    let Some(known) = (unsafe { header::read(block, recorder.key) }) else {
+        recorder.losses.foreign_free();
+        // SAFETY: not ours, so the inner allocator's as it is.
+        return unsafe { inner.dealloc(block, layout) };
+    };
+    if recorder.count_out_at_once(known, layout.size()) {
+        // SAFETY: passed on.
+        return unsafe { release(inner, block, layout) };
+    }
+    // SAFETY: passed on.
+    unsafe { dealloc_counting(recorder, inner, block, layout, known) }
+}
+
+/// Out of line, and last in its caller, which then needs no stack frame.
+///
+/// # Safety
+/// As for [`release`].
+#[cold]
+#[inline(never)]
+unsafe fn dealloc_counting<A: GlobalAlloc>(
+    recorder: &Recorder,
+    inner: &A,
+    block: *mut u8,
+    layout: Layout,
+    known: Header,
+) {
+    recorder.count_out(known, layout.size());
+    // SAFETY: passed on.
+    unsafe { release(inner, block, layout) };
+}
+
+/// Gives a block with a header back.
+///
+/// # Safety
+/// The block was made by [`alloc`] or [`realloc`] with this layout.
+#[inline(always)]
+unsafe fn release<A: GlobalAlloc>(inner: &A, block: *mut u8, layout: Layout) {
+    // SAFETY: so it has this very outer layout.
+    unsafe {
+        let outer = header::with_header_unchecked(layout);
+        header::clear(block);
+        inner.dealloc(block.sub(header::offset(layout)), outer);
     }
 }
 
@@ -116,7 +142,8 @@ impl Recorder {
         block
     }
 
-    /// Counts a block that is born, and says where and when.
+    /// Counts a block that is born, and says where and when. Out of line, so that the walk has the
+    /// registers to itself.
     #[inline(never)]
     fn count_in(&self, size: usize, call: &CallRecord) -> Header {
         let birth = self.ages.now() & 0xff_ffff;
@@ -140,15 +167,35 @@ impl Recorder {
         }
     }
 
-    /// Counts a block that dies.
+    /// Counts a block that dies, where that takes no more than an addition. Calls nothing.
     #[inline(always)]
+    fn count_out_at_once(&self, block: Header, size: usize) -> bool {
+        let local = local();
+        if local.active.get() != 0 {
+            return false;
+        }
+        let Some(state) = local.state() else {
+            return false;
+        };
+        self.exclusively(local, Registers::here().sp, || {
+            // SAFETY: as in `count_in`.
+            let cache: &CounterCache = unsafe { &(*state.as_ptr()).cache };
+            cache.freed_at_once(block.site, block.birth, size as u64)
+        })
+        .unwrap_or(false)
+    }
+
+    /// Counts a block that dies.
     fn count_out(&self, block: Header, size: usize) {
         let local = local();
         let counted = self.exclusively(local, Registers::here().sp, || {
             let state = self.threads.mine(local)?;
             // SAFETY: as in `count_in`.
             let cache: &CounterCache = unsafe { &(*state.as_ptr()).cache };
-            cache.freed(block.site, block.birth, size as u64, &self.shared());
+            let (site, birth, size) = (block.site, block.birth, size as u64);
+            if !cache.freed_at_once(site, birth, size) {
+                cache.freed(site, birth, size, &self.shared());
+            }
             Some(())
         });
         if counted.flatten().is_none() {

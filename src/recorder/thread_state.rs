@@ -53,6 +53,12 @@ pub(crate) struct Local {
 }
 
 impl Local {
+    /// The thread's state, if it has one by now.
+    #[inline(always)]
+    pub(super) fn state(&self) -> Option<NonNull<ThreadState>> {
+        NonNull::new(self.state.get()).filter(|state| state.as_ptr() != ENDED)
+    }
+
     const fn new() -> Self {
         Self {
             until_sample: Cell::new(0),

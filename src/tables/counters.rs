@@ -178,41 +178,80 @@ pub(crate) struct CounterCache {
     lines: [Line; LINES],
 }
 
-#[repr(C)]
+#[repr(C, align(32))]
 struct Line {
     /// `site << 32 | birth`; 0 where free (site 0 is no site).
     key: AtomicU64,
-    allocated_bytes: AtomicU64,
-    allocated_count: AtomicU64,
-    freed_bytes: AtomicU64,
-    freed_count: AtomicU64,
+    allocated: Packed,
+    freed: Packed,
+}
+
+/// Blocks and their bytes in one word, so that one addition counts both, and a reader sees both or
+/// none: the bytes in the low 40 bits, the blocks above.
+#[repr(transparent)]
+struct Packed(AtomicU64);
+
+impl Packed {
+    const BLOCK: u64 = 1 << 40;
+    /// The highest bits of both. A word that has neither takes another block.
+    const ENOUGH: u64 = 1 << 63 | 1 << 39;
+    /// Blocks of this size and more do not fit.
+    const LARGE: u64 = 1 << 39;
+
+    /// Adds without a locked instruction: the caller is the only writer. `true`: flush now.
+    #[inline(always)]
+    fn add(&self, bytes: u64) -> bool {
+        let sum = self.0.load(Relaxed) + (Self::BLOCK + bytes);
+        self.0.store(sum, Relaxed);
+        sum & Self::ENOUGH != 0
+    }
+
+    /// Blocks and bytes.
+    fn load(&self) -> (u64, u64) {
+        let packed = self.0.load(Relaxed);
+        (packed / Self::BLOCK, packed % Self::BLOCK)
+    }
 }
 
 impl CounterCache {
     /// Counts an allocation. Only the owner of the cache may call this.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn allocated(&self, site: u32, birth: u32, bytes: u64, shared: &Shared<'_>) {
-        let line = self.line(site, birth, shared);
-        bump(&line.allocated_bytes, bytes);
-        bump(&line.allocated_count, 1);
+        let (line, key) = self.line(site, birth);
+        if line.key.load(Relaxed) == key && bytes < Packed::LARGE {
+            if line.allocated.add(bytes) {
+                line.flush(key, shared);
+            }
+        } else {
+            line.replace(key, &Delta::allocation(bytes), shared);
+        }
+    }
+
+    /// Counts a free, where that takes no more than an addition. Only the owner of the cache may
+    /// call this.
+    #[inline(always)]
+    pub(crate) fn freed_at_once(&self, site: u32, birth: u32, bytes: u64) -> bool {
+        let (line, key) = self.line(site, birth);
+        let has_room = line.key.load(Relaxed) == key
+            && bytes < Packed::LARGE
+            && line.freed.0.load(Relaxed) & Packed::ENOUGH == 0;
+        if has_room {
+            line.freed.add(bytes);
+        }
+        has_room
     }
 
     /// Counts a free. Only the owner of the cache may call this.
-    #[inline]
     pub(crate) fn freed(&self, site: u32, birth: u32, bytes: u64, shared: &Shared<'_>) {
-        let line = self.line(site, birth, shared);
-        bump(&line.freed_bytes, bytes);
-        bump(&line.freed_count, 1);
+        let (line, key) = self.line(site, birth);
+        line.replace(key, &Delta::free(bytes), shared);
     }
 
-    #[inline]
-    fn line(&self, site: u32, birth: u32, shared: &Shared<'_>) -> &Line {
+    #[inline(always)]
+    fn line(&self, site: u32, birth: u32) -> (&Line, u64) {
         let key = u64::from(site) << 32 | u64::from(birth);
-        let line = &self.lines[(site ^ birth.wrapping_mul(0x9e37_79b1) >> 20) as usize % LINES];
-        if line.key.load(Relaxed) != key {
-            line.flush(key, shared);
-        }
-        line
+        let index = (site ^ birth.wrapping_mul(0x9e37_79b1) >> 20) as usize % LINES;
+        (&self.lines[index], key)
     }
 
     /// Empties the cache into the shared rows. Only the owner, or its heir, may call this.
@@ -241,11 +280,30 @@ impl CounterCache {
 
 impl Line {
     fn delta(&self) -> Delta {
+        let (allocated_count, allocated_bytes) = self.allocated.load();
+        let (freed_count, freed_bytes) = self.freed.load();
         Delta {
-            allocated_bytes: self.allocated_bytes.load(Relaxed),
-            allocated_count: self.allocated_count.load(Relaxed),
-            freed_bytes: self.freed_bytes.load(Relaxed),
-            freed_count: self.freed_count.load(Relaxed),
+            allocated_bytes,
+            allocated_count,
+            freed_bytes,
+            freed_count,
+        }
+    }
+
+    /// Gives the line to a site and birth, and counts a change of theirs.
+    #[cold]
+    #[inline(never)]
+    fn replace(&self, key: u64, delta: &Delta, shared: &Shared<'_>) {
+        self.flush(key, shared);
+        if delta.allocated_bytes.max(delta.freed_bytes) >= Packed::LARGE {
+            let bin = shared.ages.bin(key as u32);
+            return shared.counters.add((key >> 32) as u32, bin, delta);
+        }
+        // Empty just now, so neither is enough.
+        if delta.allocated_count != 0 {
+            self.allocated.add(delta.allocated_bytes);
+        } else {
+            self.freed.add(delta.freed_bytes);
         }
     }
 
@@ -253,14 +311,8 @@ impl Line {
     #[inline(never)]
     fn flush(&self, new_key: u64, shared: &Shared<'_>) {
         let clear = || {
-            for cell in [
-                &self.allocated_bytes,
-                &self.allocated_count,
-                &self.freed_bytes,
-                &self.freed_count,
-            ] {
-                cell.store(0, Release);
-            }
+            self.allocated.0.store(0, Release);
+            self.freed.0.store(0, Release);
             self.key.store(new_key, Release);
         };
         let key = self.key.load(Relaxed);
@@ -280,12 +332,6 @@ pub(crate) struct Shared<'a> {
     pub(crate) ages: &'a AgeMap,
 }
 
-/// Adds without a locked instruction: the caller is the only writer.
-#[inline(always)]
-fn bump(cell: &AtomicU64, by: u64) {
-    cell.store(cell.load(Relaxed).wrapping_add(by), Relaxed);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,10 +340,8 @@ mod tests {
         Box::new(CounterCache {
             lines: std::array::from_fn(|_| Line {
                 key: AtomicU64::new(0),
-                allocated_bytes: AtomicU64::new(0),
-                allocated_count: AtomicU64::new(0),
-                freed_bytes: AtomicU64::new(0),
-                freed_count: AtomicU64::new(0),
+                allocated: Packed(AtomicU64::new(0)),
+                freed: Packed(AtomicU64::new(0)),
             }),
         })
     }
@@ -316,7 +360,7 @@ mod tests {
         for round in 0..10_000u64 {
             let site = (round % 3_000) as u32 + 1;
             cache.allocated(site, 1, 100, &shared);
-            if round % 2 == 0 {
+            if round % 2 == 0 && !cache.freed_at_once(site, 1, 100) {
                 cache.freed(site, 1, 100, &shared);
             }
         }
@@ -343,6 +387,48 @@ mod tests {
         let mut lines = 0;
         cache.read(|_, _, _| lines += 1);
         assert_eq!(lines, 0);
+    }
+
+    #[test]
+    fn large_numbers_are_not_lost() {
+        let counters = Counters::new(64);
+        let ages = AgeMap::new();
+        let shared = Shared {
+            counters: &counters,
+            ages: &ages,
+        };
+        let cache = cache();
+        let free = |bytes| {
+            if !cache.freed_at_once(7, 0, bytes) {
+                cache.freed(7, 0, bytes, &shared);
+            }
+        };
+        let sizes = [1 << 38, 1 << 39, (1 << 39) - 1, 1 << 62, 0, 1 << 20];
+        for round in 0..4 {
+            for bytes in sizes {
+                cache.allocated(7, 0, bytes, &shared);
+                if round > 0 {
+                    free(bytes);
+                }
+            }
+        }
+        // More blocks than the word counts.
+        for _ in 0..9_000_000u32 {
+            cache.allocated(7, 0, 1, &shared);
+            free(1);
+        }
+        cache.flush(&shared);
+        let (sums, _) = counters.read(7);
+        let bytes: u64 = sizes.iter().sum();
+        assert_eq!(
+            sums,
+            Sums {
+                live_bytes: bytes as i64,
+                live_count: sizes.len() as i64,
+                total_bytes: (4 * bytes).wrapping_add(9_000_000),
+                total_count: 4 * sizes.len() as u64 + 9_000_000,
+            }
+        );
     }
 
     #[test]
