@@ -94,6 +94,11 @@ impl Config {
     }
 
     /// Time between snapshots, at least 10 ms, or zero for none (`HEAPLENS_INTERVAL`).
+    ///
+    /// With neither an interval nor a [signal](Self::signal) heaplens starts its thread no sooner
+    /// than a snapshot is asked for, or the program ends. glibc's allocator is faster in a program of
+    /// one thread, and that stays one. Ages count from the thread's start, and libraries that are
+    /// loaded later are known from then on.
     #[must_use]
     pub const fn interval(mut self, interval: Duration) -> Self {
         self.interval = Some(interval);

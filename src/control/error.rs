@@ -85,6 +85,8 @@ pub enum SnapshotError {
     Ended,
     /// It took too long. It may still be written.
     TimedOut,
+    /// The system gave us no thread to take it.
+    Thread(io::Error),
     /// The file could not be written.
     Write {
         /// The folder that it was to be in.
@@ -104,6 +106,7 @@ impl fmt::Display for SnapshotError {
             }
             Self::Ended => f.write_str("the profiler has taken its last snapshot"),
             Self::TimedOut => f.write_str("the snapshot was not written in time"),
+            Self::Thread(error) => write!(f, "the profiler's thread cannot be started: {error}"),
             Self::Write { folder, error } => {
                 write!(
                     f,
@@ -118,7 +121,7 @@ impl fmt::Display for SnapshotError {
 impl std::error::Error for SnapshotError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Write { error, .. } => Some(error),
+            Self::Thread(error) | Self::Write { error, .. } => Some(error),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@
 //! last snapshot.
 
 use super::requests::REQUESTS;
+use super::{keeper, stderr};
 use crate::recorder;
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -41,7 +42,13 @@ pub(super) fn is_forked_child() -> bool {
 /// Takes the last snapshot, if this is the process and the time for it.
 pub(super) fn end() {
     // The keeper cannot wait for itself: it may get here if a panic hook of the host exits.
-    if is_forked_child() || super::keeper::is_current() {
+    if is_forked_child() || keeper::is_current() {
+        return;
+    }
+    if let Err(error) = recorder::as_own(keeper::wake_up) {
+        stderr::line(&format!(
+            "no last snapshot, for want of a thread to take it: {error}"
+        ));
         return;
     }
     REQUESTS.end(thread::panicking(), CAP);

@@ -23,8 +23,7 @@ static AGE_BINS: Mutex<Option<AgeBins>> = Mutex::new(None);
 /// stack has met one. Called about once a second.
 pub(crate) fn tick(uptime: Duration) {
     if let Some(recorder) = recorder::global() {
-        let mut bins = AGE_BINS.lock();
-        recorder.advance(bins.get_or_insert_with(AgeBins::new), uptime);
+        recorder.advance(&mut AGE_BINS.lock(), uptime);
     }
     recorder::refresh_modules();
 }
@@ -51,7 +50,8 @@ pub(crate) fn freeze(mut header: Header) -> Snapshot {
     let (mut rows, unsettled) = match recorder {
         Some(recorder) if recorder.settings().mode == Mode::Exact => {
             let mut bins = AGE_BINS.lock();
-            rows::exact(recorder, bins.get_or_insert_with(AgeBins::new))
+            let uptime = Duration::from_millis(header.uptime_ms);
+            rows::exact(recorder, recorder.advance(&mut bins, uptime))
         }
         Some(recorder) => (rows::sampled(recorder), 0),
         None => (Vec::new(), 0),

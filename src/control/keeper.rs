@@ -14,6 +14,7 @@ use crate::recorder;
 use crate::snapshot::{
     Header, Losses, Program, Reason, RunName, Snapshot, Totals, reason_slug, rfc3339,
 };
+use parking_lot::Mutex;
 use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -41,6 +42,18 @@ thread_local! {
 /// Whether the calling thread is the keeper.
 pub(super) fn is_current() -> bool {
     IS_KEEPER.try_with(Cell::get).unwrap_or(false)
+}
+
+/// The keeper of a program that nothing but the program itself asks for snapshots, until it does.
+static WAITING: Mutex<Option<Keeper>> = Mutex::new(None);
+
+/// Starts the keeper's thread, if it has waited for somebody to need it.
+pub(super) fn wake_up() -> io::Result<()> {
+    let Some(keeper) = WAITING.lock().take() else {
+        return Ok(());
+    };
+    // Without a thread nobody is to wait for one.
+    keeper.spawn().inspect_err(|_| REQUESTS.close())
 }
 
 /// Takes snapshots. Lives on its thread, and nobody else touches it.
@@ -102,6 +115,12 @@ impl Keeper {
             peak_live_bytes: i64::MIN,
             failures: Failures::default(),
         }
+    }
+
+    /// Starts the thread when [`wake_up`] is called. A program of one thread stays one until then:
+    /// glibc's allocator is a good deal faster for those.
+    pub(super) fn wait(self) {
+        *WAITING.lock() = Some(self);
     }
 
     /// Starts the thread.

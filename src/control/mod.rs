@@ -117,7 +117,13 @@ fn start_once(config: &Config) -> Result<Started, StartError> {
     // A start that fails for lack of a thread may be tried again, the recorder's may not.
     RECORDER.call_once(recorder::start);
     let signal = settings.signal;
-    Keeper::new(settings).spawn().map_err(StartError::Thread)?;
+    let is_triggered = settings.interval.is_some() || signal != Signal::None;
+    let keeper = Keeper::new(settings);
+    if is_triggered {
+        keeper.spawn().map_err(StartError::Thread)?;
+    } else {
+        keeper.wait();
+    }
     exit::watch();
     match signal::install(signal) {
         Ok(()) => {}
@@ -169,7 +175,10 @@ pub fn snapshot(label: &str) -> Result<PathBuf, SnapshotError> {
         // Host code on our thread, such as a panic hook, would wait for itself.
         return Err(SnapshotError::TimedOut);
     }
-    recorder::as_own(|| REQUESTS.snapshot(label, SNAPSHOT_CAP))
+    recorder::as_own(|| {
+        keeper::wake_up().map_err(SnapshotError::Thread)?;
+        REQUESTS.snapshot(label, SNAPSHOT_CAP)
+    })
 }
 
 /// Counts units of work that are done: requests, jobs, frames. Snapshots carry the sum, so that

@@ -110,6 +110,7 @@ pub(crate) fn main_stack_limit() -> u64 {
 }
 
 /// Bounds of the caller's stack as the threads library knows them. Not for the hook: it allocates.
+#[cfg(test)]
 pub(crate) fn own_stack_bounds() -> Option<std::ops::Range<u64>> {
     // SAFETY: `attributes` is initialised by pthread_getattr_np before it is read and destroyed.
     unsafe {

@@ -52,17 +52,18 @@ struct Bin {
 }
 
 impl AgeBins {
-    /// One bin for the births at tick 0.
-    pub(crate) fn new() -> Self {
+    /// One bin for the births so far. Up to now all had tick 0, whenever they were.
+    pub(crate) fn starting_at(tick: u32, map: &AgeMap) -> Self {
+        map.set_now(tick);
         Self {
             bins: vec![Bin {
                 index: 0,
                 first: 0,
-                last: 0,
+                last: tick,
             }],
             free: (1..AGE_BINS).rev().collect(),
             cooling: Vec::new(),
-            now: 0,
+            now: tick,
         }
     }
 
@@ -169,9 +170,16 @@ impl AgeBins {
 }
 
 impl Recorder {
-    /// Moves the time that blocks are born at.
-    pub(crate) fn advance(&self, bins: &mut AgeBins, uptime: Duration) {
-        bins.advance(tick_at(uptime), &self.ages, &self.counters, self.tree.len());
+    /// Moves the time that blocks are born at. The first time makes the bins.
+    pub(crate) fn advance<'a>(
+        &self,
+        bins: &'a mut Option<AgeBins>,
+        uptime: Duration,
+    ) -> &'a AgeBins {
+        let tick = tick_at(uptime);
+        let bins = bins.get_or_insert_with(|| AgeBins::starting_at(tick, &self.ages));
+        bins.advance(tick, &self.ages, &self.counters, self.tree.len());
+        bins
     }
 }
 
@@ -183,7 +191,8 @@ mod tests {
     /// Blocks of one byte, one born at each tick, against the definition of the classes.
     #[test]
     fn ages_lag_by_half_a_bound_at_most_and_never_lead() {
-        let (map, counters, mut bins) = (AgeMap::new(), Counters::new(64), AgeBins::new());
+        let (map, counters) = (AgeMap::new(), Counters::new(64));
+        let mut bins = AgeBins::starting_at(0, &map);
         for tick in 0..6_000u32 {
             bins.advance(tick, &map, &counters, 64);
             assert_eq!(map.now(), tick);
@@ -209,8 +218,24 @@ mod tests {
     }
 
     #[test]
+    fn who_starts_late_takes_no_block_for_older_than_it_is() {
+        let (map, counters) = (AgeMap::new(), Counters::new(64));
+        counters.add(7, map.bin(0), &Delta::allocation(1));
+        let mut bins = AgeBins::starting_at(1_000, &map);
+        let classes = |bins: &AgeBins| bins.classes(&counters.read(7).1);
+        assert_eq!((map.now(), classes(&bins)[0]), (1_000, 1));
+        counters.add(7, map.bin(1_000), &Delta::allocation(2));
+        bins.advance(1_010, &map, &counters, 64);
+        assert_eq!(classes(&bins)[..2], [0, 3]);
+        counters.add(7, map.bin(0), &Delta::free(1));
+        counters.add(7, map.bin(1_000), &Delta::free(2));
+        assert_eq!(classes(&bins), [0; AGE_CLASSES]);
+    }
+
+    #[test]
     fn a_free_finds_the_bin_of_its_birth_after_any_pause() {
-        let (map, counters, mut bins) = (AgeMap::new(), Counters::new(64), AgeBins::new());
+        let (map, counters) = (AgeMap::new(), Counters::new(64));
+        let mut bins = AgeBins::starting_at(0, &map);
         let mut born = Vec::new();
         for tick in [0, 1, 2, 50, 51, 700, 5_000, 5_001, 20_000] {
             bins.advance(tick, &map, &counters, 64);

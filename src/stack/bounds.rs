@@ -1,17 +1,18 @@
 //! Which memory is the current thread's stack, without asking the system.
 //!
 //! A thread's descriptor lies at the thread pointer, above its stack, and holds the stack's place
-//! at an offset that depends on the C library. `calibrate` finds that offset once, on a thread of
-//! ours whose stack is known. The main thread's stack ends at an address that the kernel tells and
-//! grows down as far as its limit allows.
+//! at an offset that depends on the version of glibc. The first thread that asks finds that offset:
+//! two words that describe a range of pages which holds both the stack pointer and the descriptor
+//! itself. The main thread's stack ends at an address that the kernel tells and grows down as far as
+//! its limit allows.
 //!
 //! A stack pointer outside these bounds (a fiber, a signal stack) gives no bounds, and the walk
-//! ends with a mark.
+//! ends with a mark. With another C library than glibc that is all but the main thread's.
 
 use crate::platform;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What `calibrate` found out.
+/// What is known of stacks.
 pub(crate) struct StackBounds {
     main_low: AtomicU64,
     main_high: AtomicU64,
@@ -20,8 +21,10 @@ pub(crate) struct StackBounds {
     descriptor_offset: AtomicU64,
 }
 
-/// Descriptors of glibc (2,304 bytes in 2.36) and musl are smaller than this.
+/// What is searched of a descriptor. glibc's are larger (2,304 bytes in 2.17 to 2.36).
 const DESCRIPTOR_SEARCHED: u64 = 2048;
+
+const PAGE: u64 = 4096;
 
 impl StackBounds {
     pub(crate) const fn new() -> Self {
@@ -32,18 +35,12 @@ impl StackBounds {
         }
     }
 
-    /// Learns where stacks are. Starts a short-lived thread; not for the hook.
+    /// Learns where the main thread's stack is. Asks the system; not for the hook.
     pub(crate) fn calibrate(&self) {
         let high = platform::main_stack_top();
         self.main_high.store(high & !7, Relaxed);
         self.main_low
             .store(high.saturating_sub(platform::main_stack_limit()), Relaxed);
-        let probe = std::thread::Builder::new()
-            .stack_size(64 << 10)
-            .spawn(find_descriptor_offset);
-        if let Some(offset) = probe.ok().and_then(|probe| probe.join().ok()).flatten() {
-            self.descriptor_offset.store(offset, Relaxed);
-        }
     }
 
     /// Where the stack that `sp` is on ends: all of it above `sp` may be read.
@@ -58,12 +55,13 @@ impl StackBounds {
 
     #[inline]
     fn end_of_threads(&self, sp: u64) -> Option<u64> {
-        let offset = self.descriptor_offset.load(Relaxed);
+        let mut offset = self.descriptor_offset.load(Relaxed);
         if offset == 0 {
-            return None;
+            offset = find_descriptor_offset(sp)?;
+            self.descriptor_offset.store(offset, Relaxed);
         }
         let descriptor = thread_pointer().wrapping_add(offset) as *const u64;
-        // SAFETY: `calibrate` found the two words within a descriptor, all of which are alike,
+        // SAFETY: the two words were found within a descriptor, all of which are alike,
         // and a thread can always read its own.
         let (low, size) = unsafe { (descriptor.read(), descriptor.add(1).read()) };
         // glibc keeps the descriptor itself at the top of the stack, and does not know the main
@@ -73,17 +71,29 @@ impl StackBounds {
     }
 }
 
-/// Runs on a thread whose stack is known, and looks for it in the thread's descriptor.
-fn find_descriptor_offset() -> Option<u64> {
-    let stack = platform::own_stack_bounds()?;
+/// Looks in the thread's descriptor for the stack that `sp` is on.
+#[cfg(target_env = "gnu")]
+#[cold]
+fn find_descriptor_offset(sp: u64) -> Option<u64> {
     let descriptor = thread_pointer();
     (0..DESCRIPTOR_SEARCHED).step_by(8).find(|offset| {
         let words = (descriptor + offset) as *const u64;
         // SAFETY: within the descriptor, which is larger than what is searched.
         let (low, size) = unsafe { (words.read(), words.add(1).read()) };
-        // The block may begin with a guard page that the stack's bounds leave out.
-        low <= stack.start && stack.start - low <= 1 << 20 && low.wrapping_add(size) == stack.end
+        let Some(high) = low.checked_add(size) else {
+            return false;
+        };
+        // Stacks that a program has brought itself need not be whole pages; another thread will do.
+        low % PAGE == 0
+            && size % PAGE == 0
+            && (low..high).contains(&sp)
+            && (sp..high).contains(&descriptor)
     })
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn find_descriptor_offset(_: u64) -> Option<u64> {
+    None
 }
 
 /// The thread pointer: the address of the thread's descriptor (System V ABI for x86-64).

@@ -141,9 +141,11 @@ const JEMALLOC_CONF: &str = "_RJEM_MALLOC_CONF";
 const OVER_SYSTEM: &str = "wrap-heaplens";
 const OVER_MIMALLOC: &str = "wrap-heaplens,inner-mimalloc";
 const OVER_JEMALLOC: &str = "wrap-heaplens,inner-jemalloc";
-/// heaplens has a thread of its own, and the C library leaves its paths for single-threaded programs
-/// as soon as there is a second thread: so there are two bases to look at.
-const SYSTEM: &[&str] = &["system", "system-thread"];
+/// The C library leaves its paths for single-threaded programs as soon as there is a second thread. So
+/// heaplens is compared without its thread with a program of one thread, and with its thread, which a
+/// signal or an interval takes, with a program of two.
+const SAMPLED_THREAD: &[(&str, &str)] = &[("HEAPLENS_MODE", "sampled"), ("HEAPLENS_SIGNAL", "USR2")];
+const EXACT_THREAD: &[(&str, &str)] = &[("HEAPLENS_MODE", "exact"), ("HEAPLENS_SIGNAL", "USR2")];
 
 /// All contenders, in the order of the results.
 #[rustfmt::skip]
@@ -158,16 +160,20 @@ pub(crate) const ALL: &[Contender] = &[
     contender("forward-system", "a wrapper that only forwards", "wrap-forward", &["system"]),
     contender("forward-mimalloc", "a wrapper that only forwards", "wrap-forward,inner-mimalloc", &["mimalloc"]),
     contender("forward-jemalloc", "a wrapper that only forwards", "wrap-forward,inner-jemalloc", &["jemalloc"]),
-    contender("off-system", "heaplens, off", OVER_SYSTEM, SYSTEM).with(OFF),
+    contender("off-system", "heaplens, off", OVER_SYSTEM, &["system"]).with(OFF),
     contender("off-mimalloc", "heaplens, off", OVER_MIMALLOC, &["mimalloc"]).with(OFF),
     contender("off-jemalloc", "heaplens, off", OVER_JEMALLOC, &["jemalloc"]).with(OFF),
-    contender("sampled-system", "heaplens, every 512 KiB", OVER_SYSTEM, SYSTEM).with(SAMPLED),
+    contender("sampled-system", "heaplens, every 512 KiB", OVER_SYSTEM, &["system"]).with(SAMPLED),
+    contender("sampled-thread", "heaplens with its thread, every 512 KiB", OVER_SYSTEM, &["system-thread"])
+        .with(SAMPLED_THREAD),
     contender("sampled-mimalloc", "heaplens, every 512 KiB", OVER_MIMALLOC, &["mimalloc"]).with(SAMPLED),
     contender("sampled-jemalloc", "heaplens, every 512 KiB", OVER_JEMALLOC, &["jemalloc"]).with(SAMPLED),
     contender("jemalloc-prof-off", "jemalloc built with its profiler, not running", "jemalloc-profiling", &["jemalloc"]),
     contender("jemalloc-prof", "jemalloc's profiler, every 512 KiB", "jemalloc-profiling", &["jemalloc-prof-off"])
         .with(&[(JEMALLOC_CONF, "prof:true,lg_prof_sample:19")]),
-    contender("exact-system", "heaplens, every allocation", OVER_SYSTEM, SYSTEM).with(EXACT),
+    contender("exact-system", "heaplens, every allocation", OVER_SYSTEM, &["system"]).with(EXACT),
+    contender("exact-thread", "heaplens with its thread, every allocation", OVER_SYSTEM, &["system-thread"])
+        .with(EXACT_THREAD),
     contender("exact-mimalloc", "heaplens, every allocation", OVER_MIMALLOC, &["mimalloc"]).with(EXACT),
     contender("exact-jemalloc", "heaplens, every allocation", OVER_JEMALLOC, &["jemalloc"]).with(EXACT),
     contender("heapscope", "heapscope, every allocation", "wrap-heapscope", &["system-fp"])

@@ -12,10 +12,8 @@
 //! repetitions, pairs or ratios.
 
 mod allocators;
-mod budget;
 mod options;
 mod service;
-mod workloads;
 
 #[path = "../../../../examples/widget/mod.rs"]
 #[expect(

@@ -1,6 +1,6 @@
 //! The command line. It is written by the driver, or by somebody who looks into a single run.
 
-use crate::budget::{Amount, Budget};
+use workloads::{Amount, Budget};
 use measure::Workload;
 use std::time::Duration;
 

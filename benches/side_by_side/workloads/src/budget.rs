@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Budget(pub(crate) Amount);
+pub struct Budget(pub Amount);
 
+/// An amount of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Amount {
+pub enum Amount {
     /// As many units as take about this much CPU time, and at least one.
     Cpu(Duration),
     /// So many units, whatever they take: for counting instructions.

@@ -1,8 +1,12 @@
 //! What the allocators are given to do: one file for each kind of work.
 //!
-//! Everything is the same on each run; there are no random numbers but those of fixed generators.
+//! Everything is the same on each run; there are no random numbers but those of fixed generators. A
+//! crate of its own, of no generic functions, so that the very same machine code runs under each
+//! allocator: in one crate with the allocator, the compiler would inline other functions of the
+//! workloads for each of them, which costs more than most of what is to be measured.
 
 mod btree;
+mod budget;
 mod churn;
 mod compose;
 mod exchange;
@@ -11,11 +15,11 @@ mod json;
 mod paths;
 mod scaling;
 
-use crate::budget::Budget;
+pub use budget::{Amount, Budget};
 use measure::{Measurement, Workload};
 
 /// Runs a workload and measures it.
-pub(crate) fn run(workload: Workload, budget: Budget) -> Measurement {
+pub fn run(workload: Workload, budget: Budget) -> Measurement {
     match workload {
         Workload::Churn => churn::scattered(budget),
         Workload::ChurnNear => churn::near(budget),
