@@ -148,8 +148,7 @@ impl SiteTree {
             len += 1;
         }
         // Innermost first: the last `cycle` frames against those before them.
-        let is_repeated =
-            |&cycle: &usize| (0..cycle).all(|at| path[at].1 == path[at + cycle].1);
+        let is_repeated = |&cycle: &usize| (0..cycle).all(|at| path[at].1 == path[at + cycle].1);
         let cycle = (1..=len / 2).find(is_repeated)?;
         Some(path[cycle].0)
     }
@@ -362,7 +361,10 @@ mod tests {
         assert_eq!(descend(&different[..51]), TOO_DEEP);
         assert_eq!(descend(&different), TOO_DEEP);
         let repeated: Vec<u64> = (0..1000).map(|n| n % 7 + 1).collect();
-        assert_eq!(path(&tree, descend(&repeated)), [1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(
+            path(&tree, descend(&repeated)),
+            [1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5, 6]
+        );
     }
 
     #[test]
@@ -370,7 +372,9 @@ mod tests {
         let tree = SiteTree::new(1 << 10, 1000);
         for (cycle, len) in [(LONGEST_CYCLE, 42), (LONGEST_CYCLE + 1, 330)] {
             let frames = (0..330).map(|n| 1 + n % cycle as u64);
-            let node = frames.clone().fold(ROOT, |node, frame| tree.child(node, frame));
+            let node = frames
+                .clone()
+                .fold(ROOT, |node, frame| tree.child(node, frame));
             assert_eq!(path(&tree, node).len(), len);
             assert_eq!(path(&tree, node), folded(frames));
         }

@@ -41,7 +41,10 @@ pub(crate) fn equal_backtrace() {
     // What lies inside the allocation function is heaplens' and the spy's, and always the same.
     let inside = (1..=16).find(|&inside| {
         let outermost = seen.iter().map(|(_, stack)| stack.len()).min();
-        outermost > Some(inside) && expected(inside).keys().any(|stack| recorded.contains_key(stack))
+        outermost > Some(inside)
+            && expected(inside)
+                .keys()
+                .any(|stack| recorded.contains_key(stack))
     });
     let inside = inside.expect("a stack that is recorded as it was seen");
     let expected = expected(inside);

@@ -85,7 +85,9 @@ impl Recorded {
         if count != looks.len() as u64 {
             return Err(format!("{count} recorded, {} seen", looks.len()));
         }
-        let inside = self.inside.or_else(|| frames_inside(&news, looks, self.depth));
+        let inside = self
+            .inside
+            .or_else(|| frames_inside(&news, looks, self.depth));
         let Some(inside) = inside else {
             return Err("not one stack is recorded as it was seen".into());
         };
