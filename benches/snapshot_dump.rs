@@ -31,7 +31,7 @@ fn main() {
         "{:>8} {:>8} {:>9} {:>15} {:>10}   (medians of {ROUNDS} snapshots)",
         "sites", "nodes", "file MB", "writer CPU ms", "extra MiB"
     );
-    // Three, six and nine nodes for each site.
+    // Three, seven and nine nodes for each site.
     for alone in [0, 2, 3] {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let status = Command::new(std::env::current_exe().expect("a program"))

@@ -19,12 +19,12 @@ mod thread_state;
 use crate::platform;
 use crate::settings::{self, Mode, Settings};
 use crate::snapshot::SpecialFrame;
-use crate::stack::{CallRecord, Registers};
 use crate::stack::bounds::StackBounds;
 use crate::stack::modules::Modules;
 use crate::stack::replay::{Captured, Memory, Walker, special_frame};
 use crate::stack::rules::RuleCache;
 use crate::stack::step::Stepper;
+use crate::stack::{CallRecord, Registers};
 use crate::tables::age_map::AgeMap;
 use crate::tables::counters::{Counters, Shared};
 use crate::tables::site_tree::{NO_NODE, NodeId, ROOT, SiteTree};
@@ -359,7 +359,9 @@ impl Recorder {
 
     /// Starts and lengths in bytes of all mappings but the room for sampled blocks.
     pub(crate) fn mappings(&self) -> impl Iterator<Item = (NonNull<u8>, usize)> {
-        let tables = [self.tree.range()].into_iter().chain(self.counters.ranges());
+        let tables = [self.tree.range()]
+            .into_iter()
+            .chain(self.counters.ranges());
         tables
             .chain([self.rules.range()])
             .chain(self.samples.table_ranges())

@@ -286,7 +286,7 @@ mod tests {
     fn this_program_is_listed_with_rules_for_its_own_code() {
         let modules = Modules::new();
         modules.refresh();
-        let here = super::super::Registers::here().pc;
+        let here = super::super::Registers::here().pc();
         let (index, module) = modules.find(here).unwrap();
         assert_eq!(index, 0);
         assert!(module.identity.name.is_empty());

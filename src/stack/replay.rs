@@ -273,7 +273,9 @@ impl Walker<'_> {
     #[inline(never)]
     fn innermost(&self, memory: &mut Memory, joined: usize, fresh: usize) -> Captured {
         let cause = TruncatedCause::TooDeep;
-        let node = self.tree.child(ROOT, special_frame(SpecialFrame::Truncated(cause)));
+        let node = self
+            .tree
+            .child(ROOT, special_frame(SpecialFrame::Truncated(cause)));
         let node = (0..self.depth - 1).rev().fold(node, |node, n| {
             let step = match n < fresh {
                 true => &memory.fresh[n],
@@ -292,7 +294,9 @@ impl Walker<'_> {
     fn parent_of_all(&self, ending: Ending) -> NodeId {
         match ending.cause() {
             None => ROOT,
-            Some(cause) => self.tree.child(ROOT, special_frame(SpecialFrame::Truncated(cause))),
+            Some(cause) => self
+                .tree
+                .child(ROOT, special_frame(SpecialFrame::Truncated(cause))),
         }
     }
 }

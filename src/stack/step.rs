@@ -102,7 +102,9 @@ impl Stepper<'_> {
         let rule = self.rules.first_place(at.return_address)?.usual()?;
         let sp = match rule {
             Usual::Plain { size, .. } => at.sp + size,
-            Usual::FramePointer if at.bp >= at.sp && at.bp % 8 == 0 => at.bp.saturating_add(16),
+            Usual::FramePointer if at.bp >= at.sp && at.bp.is_multiple_of(8) => {
+                at.bp.saturating_add(16)
+            }
             Usual::FramePointer => return None,
         };
         if sp > stack.end {
@@ -232,8 +234,7 @@ impl Stack {
     /// A word of the stack, where it is one.
     #[inline(always)]
     pub(super) fn word(&self, address: u64) -> Option<u64> {
-        let is_readable =
-            address >= self.start && address < self.end && address.is_multiple_of(8);
+        let is_readable = address >= self.start && address < self.end && address.is_multiple_of(8);
         // SAFETY: aligned and within the stack.
         is_readable.then(|| unsafe { Self::read(address) })
     }

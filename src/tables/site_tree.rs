@@ -148,8 +148,7 @@ impl SiteTree {
             len += 1;
         }
         // Innermost first: the last `cycle` frames against those before them.
-        let is_repeated =
-            |&cycle: &usize| (0..cycle).all(|at| path[at].1 == path[at + cycle].1);
+        let is_repeated = |&cycle: &usize| (0..cycle).all(|at| path[at].1 == path[at + cycle].1);
         let cycle = (1..=len / 2).find(is_repeated)?;
         Some(path[cycle].0)
     }
@@ -253,14 +252,19 @@ fn hash(frame: u64) -> u64 {
 #[cfg(test)]
 pub(crate) fn folded(path: impl IntoIterator<Item = u64>) -> Vec<u64> {
     let mut folded = Vec::new();
-    for frame in path {
-        folded.push(frame);
-        let len = folded.len();
-        let cycle = (1..=LONGEST_CYCLE.min(len / 2))
-            .find(|cycle| folded[len - cycle..] == folded[len - 2 * cycle..len - cycle]);
-        folded.truncate(len - cycle.unwrap_or(0));
-    }
+    path.into_iter()
+        .for_each(|frame| push_folded(&mut folded, frame));
     folded
+}
+
+/// Adds a frame to a path whose repetitions are folded already.
+#[cfg(test)]
+pub(crate) fn push_folded(path: &mut Vec<u64>, frame: u64) {
+    path.push(frame);
+    let len = path.len();
+    let cycle = (1..=LONGEST_CYCLE.min(len / 2))
+        .find(|cycle| path[len - cycle..] == path[len - 2 * cycle..len - cycle]);
+    path.truncate(len - cycle.unwrap_or(0));
 }
 
 #[cfg(test)]
@@ -357,7 +361,23 @@ mod tests {
         assert_eq!(descend(&different[..51]), TOO_DEEP);
         assert_eq!(descend(&different), TOO_DEEP);
         let repeated: Vec<u64> = (0..1000).map(|n| n % 7 + 1).collect();
-        assert_eq!(path(&tree, descend(&repeated)), [1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(
+            path(&tree, descend(&repeated)),
+            [1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5, 6]
+        );
+    }
+
+    #[test]
+    fn a_cycle_is_folded_up_to_a_length() {
+        let tree = SiteTree::new(1 << 10, 1000);
+        for (cycle, len) in [(LONGEST_CYCLE, 42), (LONGEST_CYCLE + 1, 330)] {
+            let frames = (0..330).map(|n| 1 + n % cycle as u64);
+            let node = frames
+                .clone()
+                .fold(ROOT, |node, frame| tree.child(node, frame));
+            assert_eq!(path(&tree, node).len(), len);
+            assert_eq!(path(&tree, node), folded(frames));
+        }
     }
 
     /// Recursion with three call sites: the number of ways doubles and more with each level, that

@@ -43,6 +43,9 @@ pub(crate) enum Shape {
     Recursive(u16),
     /// Two functions that call each other so many times.
     Mutual(u16),
+    /// Three functions that call each other so many times, in an order without repetitions, which
+    /// begins anew after the second number of calls.
+    Winding(u16, u16),
     /// The callback of a sort of the standard library.
     Sorted,
     /// A function that panics after its calls, so many frames inside the one that catches it.
@@ -112,6 +115,7 @@ impl Shapes {
             Shape::Realigned => rust_code::realigned(then),
             Shape::Recursive(depth) => rust_code::recursive(depth, then),
             Shape::Mutual(depth) => rust_code::even(depth, then),
+            Shape::Winding(depth, round) => rust_code::winding(depth, round, then),
             Shape::Sorted => rust_code::sorted(then),
             Shape::Caught(depth) => rust_code::caught(depth, then),
             Shape::Dropped(depth) => rust_code::dropped(depth, then),
@@ -148,6 +152,8 @@ fn shapes() -> impl Strategy<Value = Shape> {
         2 => Just(Shape::Realigned),
         2 => (1u16..60).prop_map(Shape::Recursive),
         2 => (1u16..60).prop_map(Shape::Mutual),
+        1 => (1u16..60, 1u16..60).prop_map(|(depth, round)| Shape::Winding(depth, round)),
+        1 => (60u16..400).prop_map(|depth| Shape::Winding(depth, u16::MAX)),
         1 => (1_000u16..4_000).prop_map(Shape::Recursive),
         1 => Just(Shape::Sorted),
         2 => (0u8..6).prop_map(Shape::Caught),

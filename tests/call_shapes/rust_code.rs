@@ -86,6 +86,40 @@ fn odd(depth: u16, then: &mut dyn FnMut()) {
 }
 
 #[inline(never)]
+pub(crate) fn winding(depth: u16, round: u16, then: &mut dyn FnMut()) {
+    wind(depth, round, then);
+    black_box(());
+}
+
+/// Calls on by one of three functions.
+#[inline(always)]
+fn wind(depth: u16, round: u16, then: &mut dyn FnMut()) {
+    match depth {
+        0 => then(),
+        _ => match without_repetition(depth % round) {
+            0 => turn::<0>(depth - 1, round, then),
+            1 => turn::<1>(depth - 1, round, then),
+            _ => turn::<2>(depth - 1, round, then),
+        },
+    }
+}
+
+/// A function of its own for each number: code that is the same would be merged.
+#[inline(never)]
+fn turn<const NUMBER: usize>(depth: u16, round: u16, then: &mut dyn FnMut()) {
+    let frame = black_box([NUMBER; 3]);
+    wind(depth, round, then);
+    assert_eq!(black_box(frame)[2], NUMBER);
+}
+
+/// Of a sequence of 0, 1 and 2 in which no part is followed by itself: the differences in the
+/// sequence of Thue and Morse, where each number stands for the parity of its ones.
+fn without_repetition(index: u16) -> u32 {
+    let parity = |index: u32| index.count_ones() & 1;
+    (3 + parity(u32::from(index) + 1) - parity(u32::from(index))) % 3
+}
+
+#[inline(never)]
 pub(crate) fn sorted(then: &mut dyn FnMut()) {
     let mut then = Some(then);
     let mut numbers = [3, 1, 2];

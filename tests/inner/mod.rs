@@ -3,6 +3,7 @@
 //! Each test program runs itself once in each mode, since the mode is fixed before `main`. It has no
 //! harness: a failed check ends it with a panic.
 
+mod folding;
 mod full_unwind;
 pub(crate) mod lazy;
 pub(crate) mod numbers;
@@ -11,6 +12,9 @@ pub(crate) mod stacks;
 
 use heaplens::snapshot::{Limits, Snapshot};
 use std::process::Command;
+
+/// Most frames of a path: more than the suite's stacks have.
+const DEPTH: usize = 256;
 
 /// Set in the runs that check.
 const MODE: &str = "HEAPLENS_MODE";
@@ -32,7 +36,7 @@ pub(crate) fn in_each_mode(checks: fn(mode: &str)) {
             .env("HEAPLENS_SAMPLE_BYTES", sample_bytes)
             .env("HEAPLENS_DIR", dir.path())
             .env("HEAPLENS_INTERVAL", "none")
-            .env("HEAPLENS_DEPTH", "256")
+            .env("HEAPLENS_DEPTH", DEPTH.to_string())
             .status()
             .unwrap();
         assert!(status.success(), "{mode} at {sample_bytes}: {status}");

@@ -1,5 +1,7 @@
 //! Stacks in a snapshot against the stacks that the `backtrace` crate sees at the same moment.
 
+use super::DEPTH;
+use super::folding::{Frame, path};
 use super::spy::stack_of_allocation;
 use heaplens::snapshot::{SPECIAL_MODULE, Snapshot};
 use std::collections::HashMap;
@@ -14,7 +16,7 @@ const SIZE: usize = 64 << 20;
 type Stack = Vec<(String, u64)>;
 
 /// Allocates at random depths in the main thread and others; every stack must be in the snapshot
-/// as often as it was seen, complete and frame for frame.
+/// as often as it was seen, complete, folded, and frame for frame.
 pub(crate) fn equal_backtrace() {
     let mut seen = sample_stacks(1, 700);
     let threads: Vec<_> = (2..5)
@@ -28,28 +30,21 @@ pub(crate) fn equal_backtrace() {
     assert_eq!(*truncated, Default::default());
     let bases = module_bases(&snapshot);
     let recorded = recorded_stacks(&snapshot);
-
+    let kept = |seen: &[u64], inside: usize| relative(&path(&seen[inside..], None, DEPTH), &bases);
+    // What lies inside the allocation function is heaplens' and the spy's, and always the same.
+    let (_block, first) = &seen[0];
+    let inside = (1..=16).find(|&inside| recorded.contains_key(&kept(first, inside)));
+    let inside = inside.expect("a stack that is recorded as it was seen");
     let mut expected: HashMap<Stack, i64> = HashMap::new();
     for (_block, stack) in &seen {
-        *expected.entry(relative(stack, &bases)).or_default() += 1;
+        *expected.entry(kept(stack, inside)).or_default() += 1;
     }
-    let mut found = 0;
-    let mut insides = Vec::new();
     for (stack, count) in &recorded {
-        // What lies inside the allocation function is heaplens' and the spy's.
-        let outside = expected
-            .iter()
-            .find(|(theirs, theirs_count)| theirs.ends_with(stack) && *theirs_count == count);
-        let (theirs, _) = outside
-            .unwrap_or_else(|| panic!("recorded {count} times, but seen otherwise: {stack:#x?}"));
-        insides.push(theirs.len() - stack.len());
-        found += count;
+        let seen = expected.get(stack).unwrap_or(&0);
+        assert_eq!(count, seen, "recorded and seen so often: {stack:#x?}");
     }
-    assert_eq!(found as usize, seen.len());
-    // The way from the allocation function to the trace is always the same one.
-    insides.dedup();
-    assert!(matches!(insides[..], [1..=16]), "{insides:?} frames inside");
-    let depths: Vec<usize> = recorded.iter().map(|(stack, _)| stack.len()).collect();
+    assert_eq!(recorded.len(), expected.len(), "different stacks");
+    let depths: Vec<usize> = recorded.keys().map(Vec::len).collect();
     assert!(depths.iter().any(|&depth| depth > 90), "{depths:?}");
     assert!(
         recorded.len() > 100,
@@ -61,32 +56,68 @@ pub(crate) fn equal_backtrace() {
 fn sample_stacks(seed: u64, count: usize) -> Vec<(Vec<u8>, Vec<u64>)> {
     let mut seed = seed;
     (0..count)
-        .map(|round| descend(&mut seed, 1 + round % 90))
+        .map(|round| {
+            let depth = 1 + round % 90;
+            seed = seed
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            // By chance, so that there is much to fold; or never the same twice, so that all is kept.
+            let ways = match round / 90 % 2 {
+                0 => Ways::Random(seed),
+                _ => Ways::Winding((seed >> 40) as u32),
+            };
+            descend(ways, depth)
+        })
         .collect()
 }
 
+/// Which call comes next, of three.
+#[derive(Clone, Copy)]
+enum Ways {
+    Random(u64),
+    /// From a place in a sequence in which no part is followed by itself: the differences in the
+    /// sequence of Thue and Morse, where each number stands for the parity of its ones.
+    Winding(u32),
+}
+
+impl Ways {
+    fn next(&mut self) -> u32 {
+        match self {
+            Self::Random(seed) => {
+                *seed = seed
+                    .wrapping_mul(6364136223846793005)
+                    .wrapping_add(1442695040888963407);
+                (*seed >> 32) as u32 % 3
+            }
+            Self::Winding(index) => {
+                let parity = |index: u32| index.count_ones() & 1;
+                let way = (3 + parity(*index + 1) - parity(*index)) % 3;
+                *index += 1;
+                way
+            }
+        }
+    }
+}
+
 #[inline(never)]
-fn descend(seed: &mut u64, depth: usize) -> (Vec<u8>, Vec<u64>) {
-    *seed = seed
-        .wrapping_mul(6364136223846793005)
-        .wrapping_add(1442695040888963407);
-    let below = match (depth, *seed >> 62) {
+fn descend(mut ways: Ways, depth: usize) -> (Vec<u8>, Vec<u64>) {
+    let below = match (depth, ways.next()) {
         (0, _) => allocate(),
         (_, 0) => {
-            let call: &mut dyn FnMut(&mut u64) -> _ = &mut |seed| descend(seed, depth - 1);
-            black_box(call)(seed)
+            let call: &mut dyn FnMut(Ways) -> _ = &mut |ways| descend(ways, depth - 1);
+            black_box(call)(ways)
         }
-        (_, 1) => wide(seed, depth - 1),
-        _ => descend(seed, depth - 1),
+        (_, 1) => wide(ways, depth - 1),
+        _ => descend(ways, depth - 1),
     };
     black_box(below)
 }
 
 #[inline(never)]
-fn wide(seed: &mut u64, depth: usize) -> (Vec<u8>, Vec<u64>) {
+fn wide(ways: Ways, depth: usize) -> (Vec<u8>, Vec<u64>) {
     let mut frame = [0u8; 2000];
     black_box(&mut frame)[depth] = 1;
-    let below = descend(seed, depth);
+    let below = descend(ways, depth);
     assert_eq!(black_box(&frame)[depth], 1);
     below
 }
@@ -98,7 +129,7 @@ fn allocate() -> (Vec<u8>, Vec<u64>) {
 }
 
 /// The stacks of the large blocks, with their numbers of live blocks.
-fn recorded_stacks(snapshot: &Snapshot) -> Vec<(Stack, i64)> {
+fn recorded_stacks(snapshot: &Snapshot) -> HashMap<Stack, i64> {
     let stacks = &snapshot.stacks;
     let sites = &snapshot.sites;
     let large = (0..sites.stack.len())
@@ -147,11 +178,14 @@ fn module_bases(snapshot: &Snapshot) -> Vec<(std::ops::Range<u64>, String)> {
     ranges
 }
 
-fn relative(stack: &[u64], bases: &[(std::ops::Range<u64>, String)]) -> Stack {
-    let place = |&address: &u64| {
+fn relative(stack: &[Frame], bases: &[(std::ops::Range<u64>, String)]) -> Stack {
+    let place = |frame: &Frame| {
+        let Frame::Code(address) = frame else {
+            panic!("{frame:?} in a stack that fits");
+        };
         let (range, path) = bases
             .iter()
-            .find(|(range, _)| range.contains(&address))
+            .find(|(range, _)| range.contains(address))
             .unwrap_or_else(|| panic!("{address:#x} is in no module"));
         (path.clone(), address - range.start)
     };

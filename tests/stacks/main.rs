@@ -7,6 +7,8 @@
 
 #[path = "../call_shapes/mod.rs"]
 mod call_shapes;
+#[path = "../inner/folding.rs"]
+mod folding;
 #[path = "../inner/full_unwind.rs"]
 mod full_unwind;
 mod loading;

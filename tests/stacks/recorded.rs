@@ -1,8 +1,9 @@
 //! What snapshots say about the blocks that looks allocate, against what the looks saw.
 
 use crate::call_shapes::is_on_own_stack;
+use crate::folding::{Frame, path};
 use crate::spy::stack_of_allocation;
-use heaplens::snapshot::{Limits, SPECIAL_MODULE, Snapshot, SpecialFrame};
+use heaplens::snapshot::{Limits, SPECIAL_MODULE, Snapshot, SpecialFrame, TruncatedCause};
 use std::collections::HashMap;
 use std::hint::black_box;
 
@@ -44,12 +45,6 @@ impl Looks {
 /// A recorded stack: addresses in memory and marks, innermost first.
 type Stack = Vec<Frame>;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Frame {
-    Code(u64),
-    Special(SpecialFrame),
-}
-
 /// The snapshots so far.
 pub(crate) struct Recorded {
     depth: usize,
@@ -59,8 +54,8 @@ pub(crate) struct Recorded {
     inside: Option<usize>,
     /// Most frames of a stack.
     pub(crate) deepest: usize,
-    /// Blocks whose stacks ended early.
-    pub(crate) truncated: u64,
+    /// Blocks on other stacks than a thread's own whose stacks ended early.
+    pub(crate) truncated: usize,
 }
 
 impl Recorded {
@@ -80,7 +75,7 @@ impl Recorded {
         let snapshot = take();
         let now = stacks(&snapshot);
         let before = std::mem::replace(&mut self.known, now);
-        let mut news: Vec<(&Stack, u64)> = self
+        let news: Vec<(&Stack, u64)> = self
             .known
             .iter()
             .map(|(stack, &bytes)| (stack, (bytes - before.get(stack).unwrap_or(&0)) / SIZE))
@@ -90,7 +85,10 @@ impl Recorded {
         if count != looks.len() as u64 {
             return Err(format!("{count} recorded, {} seen", looks.len()));
         }
-        let Some(inside) = self.inside.or_else(|| frames_inside(&news, looks)) else {
+        let inside = self
+            .inside
+            .or_else(|| frames_inside(&news, looks, self.depth));
+        let Some(inside) = inside else {
             return Err("not one stack is recorded as it was seen".into());
         };
         self.inside = Some(inside);
@@ -98,16 +96,11 @@ impl Recorded {
         for seen in &looks.on_own_stack {
             self.deepest = self.deepest.max(seen.len() - inside);
             *expected
-                .entry(cut(&seen[inside..], self.depth))
+                .entry(path(&seen[inside..], None, self.depth))
                 .or_default() += 1;
         }
-        let mut elsewhere: Vec<&[u64]> = looks
-            .on_other_stacks
-            .iter()
-            .map(|seen| &seen[inside..])
-            .collect();
-        // Longest first: what a longer one may claim, a shorter one can do without.
-        news.sort_by_key(|(stack, _)| std::cmp::Reverse(stack.len()));
+        // Stacks that nobody has seen from their own thread's stack, as often as they are.
+        let mut rest: Vec<&Stack> = Vec::new();
         for (stack, count) in news {
             let expected = expected.remove(stack).unwrap_or(0);
             if expected > count {
@@ -115,20 +108,17 @@ impl Recorded {
                     "recorded {count} times, seen {expected}: {stack:x?}"
                 ));
             }
-            self.truncated += u64::from(matches!(stack[..], [.., Frame::Special(_)])) * count;
-            for _ in expected..count {
-                let found = elsewhere
-                    .iter()
-                    .position(|seen| is_part(stack, seen, self.depth));
-                let Some(found) = found else {
-                    return Err(format!("recorded, but never seen: {stack:x?}"));
-                };
-                elsewhere.swap_remove(found);
-            }
+            rest.extend((expected..count).map(|_| stack));
         }
-        match expected.keys().next() {
-            Some(stack) => Err(format!("seen, but not recorded: {stack:x?}")),
-            None => Ok(()),
+        if let Some(stack) = expected.keys().next() {
+            return Err(format!("seen, but not recorded: {stack:x?}"));
+        }
+        let is_truncated = |stack: &&&Stack| truncated(stack).is_some();
+        self.truncated += rest.iter().filter(is_truncated).count();
+        let seen = looks.on_other_stacks.iter().map(|seen| &seen[inside..]);
+        match pairs(&rest, &seen.collect::<Vec<_>>(), self.depth) {
+            Ok(()) => Ok(()),
+            Err(stack) => Err(format!("recorded, but never seen: {stack:x?}")),
         }
     }
 
@@ -139,50 +129,77 @@ impl Recorded {
 }
 
 /// How many frames the stacks that were seen have more, by the first one that is found again.
-fn frames_inside(news: &[(&Stack, u64)], looks: &Looks) -> Option<usize> {
-    let code = |stack: &Stack| -> Option<Vec<u64>> {
-        stack
-            .iter()
-            .map(|frame| match frame {
-                Frame::Code(address) => Some(*address),
-                Frame::Special(_) => None,
-            })
-            .collect()
-    };
-    news.iter().find_map(|(stack, _)| {
-        let stack = code(stack)?;
-        let mut seen = looks.on_own_stack.iter();
-        let inside = seen.find(|seen| seen.ends_with(&stack))?.len() - stack.len();
-        (1..=16).contains(&inside).then_some(inside)
+fn frames_inside(news: &[(&Stack, u64)], looks: &Looks, depth: usize) -> Option<usize> {
+    let seen = looks.on_own_stack.first()?;
+    (1..=16.min(seen.len() - 1)).find(|&inside| {
+        let path = path(&seen[inside..], None, depth);
+        news.iter().any(|(stack, _)| **stack == path)
     })
 }
 
-/// A stack as it is kept: the innermost three quarters of the depth, a mark, the outermost quarter.
-fn cut(stack: &[u64], depth: usize) -> Stack {
-    let code = |part: &[u64]| part.iter().map(|&at| Frame::Code(at)).collect::<Stack>();
-    if stack.len() <= depth {
-        return code(stack);
+/// Whether each stack can be a different one of those seen. As many are there on both sides.
+///
+/// A path may be that of many stacks, and a stack that ended early has as many paths as it may have
+/// ended at: so a stack that finds all of its own taken asks those that took them to move on.
+fn pairs<'a>(stacks: &[&'a Stack], seen: &[&[u64]], depth: usize) -> Result<(), &'a Stack> {
+    let fits: Vec<Vec<usize>> = stacks
+        .iter()
+        .map(|stack| {
+            let fits = |&at: &usize| is_part(stack, seen[at], depth);
+            (0..seen.len()).filter(fits).collect()
+        })
+        .collect();
+    let mut taken_by = vec![None; seen.len()];
+    for (number, stack) in stacks.iter().enumerate() {
+        if !find_place(number, &fits, &mut taken_by, &mut vec![false; seen.len()]) {
+            return Err(stack);
+        }
     }
-    let outermost = depth / 4;
-    let mut kept = code(&stack[..depth - outermost]);
-    let elided = SpecialFrame::Elided((stack.len() - depth) as u32);
-    kept.push(Frame::Special(elided));
-    kept.extend(code(&stack[stack.len() - outermost..]));
-    kept
+    Ok(())
+}
+
+/// Takes one of the places that fit, where need be from another that can move on.
+fn find_place(
+    number: usize,
+    fits: &[Vec<usize>],
+    taken_by: &mut [Option<usize>],
+    is_asked: &mut [bool],
+) -> bool {
+    fits[number].iter().any(|&place| {
+        if std::mem::replace(&mut is_asked[place], true) {
+            return false;
+        }
+        let is_free = match taken_by[place] {
+            None => true,
+            Some(other) => find_place(other, fits, taken_by, is_asked),
+        };
+        if is_free {
+            taken_by[place] = Some(number);
+        }
+        is_free
+    })
+}
+
+/// Why a stack ended early, by its mark.
+fn truncated(stack: &Stack) -> Option<TruncatedCause> {
+    match stack.last() {
+        Some(Frame::Special(SpecialFrame::Truncated(cause))) => Some(*cause),
+        _ => None,
+    }
 }
 
 /// Whether a stack is all of what was seen, or its inner part and a mark.
 fn is_part(stack: &Stack, seen: &[u64], depth: usize) -> bool {
-    let Some((Frame::Special(SpecialFrame::Truncated(_)), known)) = stack.split_last() else {
-        return *stack == cut(seen, depth);
-    };
-    let elided = known.iter().find_map(|frame| match frame {
-        Frame::Special(SpecialFrame::Elided(frames)) => Some(*frames as usize),
-        _ => None,
-    });
-    let len = elided.map_or(known.len(), |elided| depth + elided);
-    seen.get(..len)
-        .is_some_and(|seen| known == cut(seen, depth))
+    let cause = truncated(stack);
+    let outermost = &stack[..stack.len() - usize::from(cause.is_some())];
+    match (cause, outermost.last()) {
+        (Some(TruncatedCause::TooDeep) | None, _) => *stack == path(seen, cause, depth),
+        // The outermost frame is never folded away, so it tells where the walk may have ended.
+        (Some(_), Some(&Frame::Code(end))) => (1..=seen.len())
+            .filter(|&len| seen[len - 1] == end)
+            .any(|len| *stack == path(&seen[..len], cause, depth)),
+        (Some(_), _) => false,
+    }
 }
 
 fn take() -> Snapshot {

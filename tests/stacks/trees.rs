@@ -31,7 +31,7 @@ pub(crate) fn equal_backtrace(shapes: &Shapes, recorded: &mut Recorded) {
     let (recorded, blocks) = (recorded.into_inner(), blocks.into_inner());
     assert!(blocks > 300, "{blocks} blocks");
     assert!(recorded.deepest > 500, "{} frames", recorded.deepest);
-    let truncated = recorded.truncated as usize;
+    let truncated = recorded.truncated;
     assert!(
         truncated < blocks / 4,
         "{truncated} of {blocks} ended early"

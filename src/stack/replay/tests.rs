@@ -9,5 +9,6 @@ mod full_unwind;
 mod limits;
 mod loading;
 mod probe;
+mod recursion;
 
 use super::*;

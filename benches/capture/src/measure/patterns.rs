@@ -45,10 +45,7 @@ impl Pattern {
             }),
             Self::ChangedLeaf => inward(depth - 1, 0, &mut || {
                 for round in 0..rounds {
-                    match round & 1 {
-                        0 => even(0, 0, walk),
-                        _ => odd(0, 0, walk),
-                    }
+                    inward(1, round & 1, walk);
                 }
             }),
             Self::ChangedMiddle => inward(depth / 2, 0, &mut || {
@@ -69,24 +66,42 @@ impl Pattern {
     }
 }
 
-/// Runs `work` so many calls further in; the bits of `path` pick each function.
+/// Runs `work` so many calls further in; the bits of `path` pick each function of two.
+///
+/// Which two depends on the depth, so that no part of a stack is followed by the same part: it would
+/// be folded as recursion is, and its frames would lie on a few nodes of the tree.
 #[inline(always)]
 fn inward(depth: usize, path: u64, work: &mut dyn FnMut()) {
-    match (depth, path & 1) {
-        (0, _) => work(),
-        (_, 0) => even(depth - 1, path >> 1, work),
-        _ => odd(depth - 1, path >> 1, work),
+    if depth == 0 {
+        return work();
+    }
+    let (depth, rest) = (depth - 1, path >> 1);
+    match ORDER[depth % ORDER.len()] | (path & 1) as u8 {
+        0 => call::<0>(depth, rest, work),
+        1 => call::<1>(depth, rest, work),
+        2 => call::<2>(depth, rest, work),
+        3 => call::<3>(depth, rest, work),
+        4 => call::<4>(depth, rest, work),
+        _ => call::<5>(depth, rest, work),
     }
 }
 
+/// A function of its own for each number: code that is the same would be merged.
 #[inline(never)]
-fn even(depth: usize, path: u64, work: &mut dyn FnMut()) {
+fn call<const NUMBER: u8>(depth: usize, path: u64, work: &mut dyn FnMut()) {
     inward(depth, path, work);
-    black_box(());
+    black_box(NUMBER);
 }
 
-#[inline(never)]
-fn odd(depth: usize, path: u64, work: &mut dyn FnMut()) {
-    inward(depth, path, work);
-    black_box(1);
-}
+/// 0, 2 and 4 in an order in which no part is followed by itself: the differences in the sequence of
+/// Thue and Morse, where each number stands for the parity of its ones.
+const ORDER: [u8; 128] = {
+    let mut order = [0; 128];
+    let mut index = 0u32;
+    while index < 128 {
+        let (parity, next) = (index.count_ones() & 1, (index + 1).count_ones() & 1);
+        order[index as usize] = ((3 + next - parity) % 3 * 2) as u8;
+        index += 1;
+    }
+    order
+};

@@ -70,14 +70,34 @@ fn compose(levels_below: usize) -> Box<dyn Part> {
     let own = Box::new(std::hint::black_box([7; 4096])); // [own]
     let mut widget = Widget { own, children: Vec::new() };
     if levels_below > 0 {
-        nest(&mut widget, &|| compose(levels_below - 1));
+        nest(&mut widget, way(levels_below), &|| compose(levels_below - 1));
     }
     Box::new(widget)
 }
 
-/// Calls back through a pointer, as handlers are called.
+/// 0, 1 or 2, so that no row of levels is followed by the same row: it would be recorded as one. The
+/// differences in the sequence of Thue and Morse, where each number stands for the parity of its ones.
+fn way(level: usize) -> u32 {
+    let parity = |level: usize| level.count_ones() & 1;
+    (3 + parity(level + 1) - parity(level)) % 3
+}
+
+/// Calls back through a pointer, as handlers are called, from one of three places.
 #[inline(never)]
-fn nest(widget: &mut Widget, make: &dyn Fn() -> Box<dyn Part>) {
-    let child = make();
+fn nest(widget: &mut Widget, way: u32, make: &dyn Fn() -> Box<dyn Part>) {
+    let child = match way {
+        0 => made_at::<0>(make),
+        1 => made_at::<1>(make),
+        _ => made_at::<2>(make),
+    };
     widget.children.push(child);
+}
+
+/// A place of its own for each number: calls that are the same would be merged.
+#[inline(always)]
+fn made_at<const PLACE: u32>(make: &dyn Fn() -> Box<dyn Part>) -> Box<dyn Part> {
+    std::hint::black_box(PLACE);
+    let child = make();
+    std::hint::black_box(PLACE);
+    child
 }

@@ -11,35 +11,35 @@ use std::cell::RefCell;
 #[test]
 fn equals_backtrace_and_a_fresh_walk() {
     let shapes = Shapes::new();
-    let fixture = Fixture::new();
+    let fixtures = [256, 128, 8].map(Fixture::new);
     let threads: Vec<_> = std::thread::scope(|scope| {
-        let run = |seed, depth| {
-            let (fixture, shapes) = (&fixture, &shapes);
-            scope.spawn(move || on_large_stack(|| random_trees(fixture, shapes, seed, depth)))
+        let run = |seed, fixture| {
+            let shapes = &shapes;
+            scope.spawn(move || on_large_stack(|| random_trees(fixture, shapes, seed)))
         };
-        let threads = [run(1, 256), run(2, 128), run(3, 8), run(4, 256)];
+        let [wide, usual, narrow] = &fixtures;
+        let threads = [run(1, wide), run(2, usual), run(3, narrow), run(4, wide)];
         threads.map(|thread| thread.join()).into()
     });
-    for thread in threads {
-        let (captures, deepest, truncated) = thread.expect("no difference");
+    for (thread, depth) in threads.into_iter().zip([256, 128, 8, 256]) {
+        let [captures, deepest, truncated, too_deep] = thread.expect("no difference");
         assert!(captures > 1_000, "{captures} captures");
-        assert!(deepest > 8, "{deepest} frames");
+        // A stack that is cut and not truncated has one frame less.
+        assert!(deepest == depth || deepest == depth - 1, "{deepest}");
         assert!((1..captures / 4).contains(&truncated), "{truncated} ended");
+        assert!(too_deep < captures / 4, "{too_deep} too deep");
     }
 }
 
-fn random_trees(
-    fixture: &Fixture,
-    shapes: &Shapes,
-    seed: u8,
-    depth: usize,
-) -> (usize, usize, usize) {
+/// Numbers of captures, of frames of the deepest path, and of stacks that ended early and that were
+/// too deep.
+fn random_trees(fixture: &Fixture, shapes: &Shapes, seed: u8) -> [usize; 4] {
     let config = ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::with_cases(100)
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
-    let probe = RefCell::new(Probe::new(fixture, depth));
+    let probe = RefCell::new(Probe::new(fixture));
     let outcome = TestRunner::new_with_rng(config, rng).run(&call_trees(), |calls| {
         let mut probe = probe.borrow_mut();
         // The second time over, much is as remembered.
@@ -48,16 +48,21 @@ fn random_trees(
         }
         probe.outcome().map_err(TestCaseError::fail)
     });
-    outcome.unwrap_or_else(|error| panic!("seed {seed}, depth {depth}: {error}"));
+    outcome.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     let probe = probe.into_inner();
-    (probe.captures, probe.deepest, probe.truncated)
+    [
+        probe.captures,
+        probe.deepest,
+        probe.truncated,
+        probe.too_deep,
+    ]
 }
 
 /// One shape after the other, around looks and around each other shape.
 #[test]
 fn each_shape_around_each_other() {
     let shapes = Shapes::new();
-    let fixture = Fixture::new();
+    let fixture = Fixture::new(256);
     let all = [
         Shape::Plain,
         Shape::Closure,
@@ -66,6 +71,8 @@ fn each_shape_around_each_other() {
         Shape::Realigned,
         Shape::Recursive(40),
         Shape::Mutual(41),
+        Shape::Winding(40, 33),
+        Shape::Winding(300, u16::MAX),
         Shape::Sorted,
         Shape::Caught(3),
         Shape::Dropped(3),
@@ -77,7 +84,7 @@ fn each_shape_around_each_other() {
         .map(|number| Shape::C(number / FUNCTIONS, number % FUNCTIONS, 99));
     let all: Vec<Shape> = all.into_iter().chain(of_c).collect();
     on_large_stack(|| {
-        let mut probe = Probe::new(&fixture, 256);
+        let mut probe = Probe::new(&fixture);
         for &outer in &all {
             for &inner in &all {
                 let inside = Call::Frame(inner, vec![Call::Look]);
@@ -96,8 +103,8 @@ fn each_shape_around_each_other() {
 #[test]
 fn a_base_pointer_of_any_value_is_followed() {
     let shapes = Shapes::new();
-    let fixture = Fixture::new();
-    let mut probe = Probe::new(&fixture, 256);
+    let fixture = Fixture::new(256);
+    let mut probe = Probe::new(&fixture);
     // By rbp, so that it is pushed and restored.
     let by_base = |calls| vec![Call::Frame(Shape::C(1, 1, 64), calls)];
     for value in [0, 1, u64::MAX, 0, 0x7fff_ffff_f000, 1, 1] {
@@ -113,8 +120,8 @@ fn a_base_pointer_of_any_value_is_followed() {
 #[test]
 fn frames_of_changing_size_are_followed() {
     let shapes = Shapes::new();
-    let fixture = Fixture::new();
-    let mut probe = Probe::new(&fixture, 256);
+    let fixture = Fixture::new(256);
+    let mut probe = Probe::new(&fixture);
     for function in 0..FUNCTIONS {
         for room in [1, 1, 4_000, 16, 32, 16, 4_000, 500, 1] {
             for library in 0..LIBRARIES {
@@ -133,8 +140,8 @@ fn frames_of_changing_size_are_followed() {
 fn words_left_over_from_the_last_stack_are_not_taken_for_new_ones() {
     const ALL: usize = LIBRARIES * FUNCTIONS;
     let shapes = Shapes::new();
-    let fixture = Fixture::new();
-    let mut probe = Probe::new(&fixture, 256);
+    let fixture = Fixture::new(256);
+    let mut probe = Probe::new(&fixture);
     let frame = |number: usize, room| Shape::C(number / FUNCTIONS, number % FUNCTIONS, room);
     // Only the rbp that a frame keeps, or not even that, tells one stack from the other.
     for innermost in [Shape::OtherBase(0), Shape::Plain] {

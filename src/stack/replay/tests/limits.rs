@@ -2,14 +2,15 @@
 
 use super::probe::{Fixture, memory};
 use super::*;
+use crate::tables::site_tree::NO_NODE;
 
 #[test]
 fn code_in_no_module_ends_the_stack_with_a_mark() {
-    let fixture = Fixture::new();
-    let walker = fixture.walker(128);
+    let fixture = Fixture::new(128);
+    let walker = fixture.walker();
     let mut here = Registers::here();
-    here.pc = 0x1000;
-    let captured = walker.capture(memory(), here, 0);
+    here.return_address = 0x1001;
+    let captured = walker.capture(memory(), here);
     assert_eq!(captured.truncated, Some(TruncatedCause::UnknownModule));
     let frames = fixture.frames(captured.node);
     let mark = SpecialFrame::Truncated(TruncatedCause::UnknownModule);
@@ -19,8 +20,8 @@ fn code_in_no_module_ends_the_stack_with_a_mark() {
 
 #[test]
 fn a_stack_of_unknown_bounds_is_read_within_its_page_only() {
-    let fixture = Fixture::new();
-    let walker = fixture.walker(128);
+    let fixture = Fixture::new(128);
+    let walker = fixture.walker();
     // Two pages, the second unreadable: a walk that reads on would die.
     let pages = crate::platform::map_zeroed(8192).unwrap();
     // SAFETY: the pages were mapped above, for this test.
@@ -28,17 +29,17 @@ fn a_stack_of_unknown_bounds_is_read_within_its_page_only() {
     let mut here = Registers::here();
     here.sp = pages.as_ptr() as u64 + 4096 - 64;
     here.bp = here.sp;
-    let captured = walker.capture(memory(), here, 0);
+    let captured = walker.capture(memory(), here);
     assert_eq!(captured.truncated, Some(TruncatedCause::BadStack));
 }
 
 #[test]
 fn a_full_tree_gives_no_node_and_recovers_nothing_false() {
-    let mut fixture = Fixture::new();
-    fixture.tree = SiteTree::new(4);
-    let walker = fixture.walker(128);
+    let mut fixture = Fixture::new(128);
+    fixture.tree = SiteTree::new(4, 128);
+    let walker = fixture.walker();
     let memory = memory();
     for _ in 0..3 {
-        assert_eq!(walker.capture(memory, Registers::here(), 0).node, NO_NODE);
+        assert_eq!(walker.capture(memory, Registers::here()).node, NO_NODE);
     }
 }

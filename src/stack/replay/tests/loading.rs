@@ -30,8 +30,8 @@ fn pair(builder: &Builder) -> [std::path::PathBuf; 2] {
 fn a_library_that_replaces_another_at_its_place_is_followed() {
     let builder = Builder::new();
     let [first, second] = pair(&builder);
-    let fixture = Fixture::new();
-    let mut probe = Probe::new(&fixture, 256);
+    let fixture = Fixture::new(256);
+    let mut probe = Probe::new(&fixture);
     // Other threads of this program map memory too, so it takes tries until one is where the other
     // was.
     let replaced = (0..1_000).find_map(|_| {
@@ -41,10 +41,7 @@ fn a_library_that_replaces_another_at_its_place_is_followed() {
         let mut cause = None;
         library.call(1, 100, &mut || {
             let here = Registers::here();
-            cause = fixture
-                .walker(256)
-                .capture(probe::memory(), here, 0)
-                .truncated;
+            cause = fixture.walker().capture(probe::memory(), here).truncated;
         });
         assert_eq!(cause, Some(TruncatedCause::UnknownModule));
         assert!(fixture.modules.is_refresh_wanted());
@@ -68,8 +65,8 @@ fn a_library_that_replaces_another_at_its_place_is_followed() {
 fn a_library_that_is_closed_and_one_that_is_opened_then_are_followed() {
     let builder = Builder::new();
     let [first, second] = pair(&builder);
-    let fixture = Fixture::new();
-    let mut probe = Probe::new(&fixture, 256);
+    let fixture = Fixture::new(256);
+    let mut probe = Probe::new(&fixture);
     let library = Library::open(&first);
     fixture.modules.refresh();
     look_from(&library, &mut probe).unwrap();

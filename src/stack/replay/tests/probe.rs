@@ -5,6 +5,7 @@ use super::full_unwind::full_unwind;
 use super::*;
 use crate::stack::modules::Modules;
 use crate::stack::rules::RuleCache;
+use crate::tables::site_tree::{folded, push_folded};
 
 /// What threads share.
 pub(super) struct Fixture {
@@ -12,22 +13,25 @@ pub(super) struct Fixture {
     rules: RuleCache,
     bounds: StackBounds,
     pub(super) tree: SiteTree,
+    /// Most frames of a path.
+    depth: usize,
 }
 
 impl Fixture {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(depth: usize) -> Self {
         let fixture = Self {
             modules: Modules::new(),
             rules: RuleCache::new(),
             bounds: StackBounds::new(),
-            tree: SiteTree::new(1 << 20),
+            tree: SiteTree::new(1 << 20, depth),
+            depth,
         };
         fixture.modules.refresh();
         fixture.bounds.calibrate();
         fixture
     }
 
-    pub(super) fn walker(&self, depth: usize) -> Walker<'_> {
+    pub(super) fn walker(&self) -> Walker<'_> {
         Walker {
             stepper: Stepper {
                 modules: &self.modules,
@@ -35,7 +39,7 @@ impl Fixture {
             },
             bounds: &self.bounds,
             tree: &self.tree,
-            depth,
+            depth: self.depth,
         }
     }
 
@@ -60,26 +64,27 @@ pub(super) fn memory() -> &'static mut Memory {
 /// One thread's captures, and what is wrong with them.
 pub(super) struct Probe<'a> {
     fixture: &'a Fixture,
-    depth: usize,
     memory: &'static mut Memory,
     no_memory: &'static mut Memory,
     theirs: Vec<u64>,
     /// Frames of the oracle's own, this type's included.
     inside: usize,
     pub(super) captures: usize,
-    /// Most frames of a stack.
+    /// Most frames of a path.
     pub(super) deepest: usize,
     /// Stacks that ended early, which only those on other stacks may.
     pub(super) truncated: usize,
+    /// Stacks with so many frames that they are not walked to their end.
+    pub(super) too_deep: usize,
     /// Kept rather than panicked with: a call tree may catch panics.
     failures: Vec<String>,
 }
 
 impl<'a> Probe<'a> {
-    pub(super) fn new(fixture: &'a Fixture, depth: usize) -> Self {
+    /// Here the stack has to be shallow: how many frames are the oracle's own is found by it.
+    pub(super) fn new(fixture: &'a Fixture) -> Self {
         let mut probe = Self {
             fixture,
-            depth: 256,
             memory: memory(),
             no_memory: memory(),
             theirs: Vec::with_capacity(1 << 16),
@@ -87,11 +92,10 @@ impl<'a> Probe<'a> {
             captures: 0,
             deepest: 0,
             truncated: 0,
+            too_deep: 0,
             failures: Vec::new(),
         };
-        // The first of all, on a shallow stack, shows how many frames are the oracle's own.
         probe.check();
-        probe.depth = depth;
         probe.memory.forget();
         probe
     }
@@ -100,16 +104,16 @@ impl<'a> Probe<'a> {
     #[inline(never)]
     pub(super) fn check(&mut self) {
         let here = Registers::here();
-        let walker = self.fixture.walker(self.depth);
-        let captured = walker.capture(self.memory, here, 0);
+        let walker = self.fixture.walker();
+        let captured = walker.capture(self.memory, here);
         self.no_memory.forget();
-        let fresh = walker.capture(self.no_memory, here, 0);
+        let fresh = walker.capture(self.no_memory, here);
         self.theirs.clear();
         full_unwind(&mut self.theirs);
-        self.compare(captured, fresh);
+        self.compare(here, captured, fresh);
     }
 
-    fn compare(&mut self, captured: Captured, fresh: Captured) {
+    fn compare(&mut self, here: Registers, captured: Captured, fresh: Captured) {
         if self.failures.len() > 3 {
             return;
         }
@@ -119,40 +123,41 @@ impl<'a> Probe<'a> {
             self.failures
                 .push(format!("{ours:x?}, without memory {fresh:x?}"));
         }
+        // Every frame that was met, before anything is folded or cut.
+        let count = self.memory.count;
+        let steps = &self.memory.steps[1..=count];
+        let met: Vec<u64> = steps.iter().rev().map(Step::pc).collect();
         if self.captures == 0 {
-            self.inside = self.theirs.len() - (ours.len() - 1);
+            self.inside = self.theirs.len() - (count - 1);
             assert!((1..=16).contains(&self.inside), "{}", self.inside);
         }
         self.captures += 1;
         self.deepest = self.deepest.max(ours.len());
         // Of this function there is one frame, but at two addresses.
-        let mut theirs = vec![ours[0]];
+        let mut theirs = vec![here.pc()];
         theirs.extend(&self.theirs[self.inside..]);
-        let is_equal = match captured.truncated {
-            None => ours == cut(&theirs, self.depth),
-            Some(_) if is_on_own_stack() => false,
-            Some(cause) => {
+        let cause = captured.truncated;
+        let is_met = match cause {
+            None => met == theirs,
+            Some(TruncatedCause::TooDeep) => {
+                self.too_deep += 1;
+                theirs.len() >= STEPS
+            }
+            // It ends anywhere.
+            Some(_) => {
                 self.truncated += 1;
-                let [known @ .., mark] = &ours[..] else {
-                    unreachable!("a stack has a frame")
-                };
-                // It ends anywhere, and may be deep all the same.
-                let elided = known.iter().find_map(|&frame| {
-                    match SpecialFrame::from_code(special_code(frame)?) {
-                        Some(SpecialFrame::Elided(frames)) => Some(frames as usize),
-                        _ => None,
-                    }
-                });
-                let len = elided.map_or(known.len(), |elided| self.depth + elided);
-                let theirs = theirs.get(..len);
-                *mark == special_frame(SpecialFrame::Truncated(cause))
-                    && theirs.is_some_and(|theirs| known == cut(theirs, self.depth))
+                !is_on_own_stack() && theirs.starts_with(&met)
             }
         };
-        if !is_equal {
-            let cause = captured.truncated;
-            self.failures
-                .push(format!("{ours:x?} {cause:?}, backtrace {theirs:x?}"));
+        // The whole stack where it was met, or is known to be too deep.
+        let known = match cause {
+            None | Some(TruncatedCause::TooDeep) => &theirs,
+            Some(_) => &met,
+        };
+        if !is_met || ours != recorded(known, cause, self.fixture.depth) {
+            self.failures.push(format!(
+                "{ours:x?} {cause:?}, met {met:x?}, backtrace {theirs:x?}"
+            ));
         }
     }
 
@@ -165,17 +170,36 @@ impl<'a> Probe<'a> {
     }
 }
 
-/// A stack as it is kept: the innermost three quarters of the depth, a mark, the outermost quarter.
-fn cut(stack: &[u64], depth: usize) -> Vec<u64> {
-    if stack.len() <= depth {
-        return stack.to_vec();
-    }
-    let outermost = depth / 4;
-    let mark = SpecialFrame::Elided((stack.len() - depth) as u32);
-    let mut kept = stack[..depth - outermost].to_vec();
-    kept.push(special_frame(mark));
-    kept.extend(&stack[stack.len() - outermost..]);
-    kept
+/// A stack as it is recorded, by the definition alone. Innermost first, as the stack.
+fn recorded(stack: &[u64], cause: Option<TruncatedCause>, depth: usize) -> Vec<u64> {
+    let outward_in = |part: &[u64]| part.iter().rev().copied().collect::<Vec<u64>>();
+    let mark = cause.map(|cause| special_frame(SpecialFrame::Truncated(cause)));
+    let mut path = if stack.len() >= STEPS {
+        let innermost = outward_in(&stack[..depth - 1]);
+        folded(mark.into_iter().chain(innermost))
+    } else {
+        let all = || mark.into_iter().chain(outward_in(stack));
+        let mut path = Vec::new();
+        let is_whole = all().all(|frame| {
+            push_folded(&mut path, frame);
+            path.len() <= depth
+        });
+        match is_whole {
+            true => path,
+            false => {
+                let outermost = depth / 4;
+                let innermost = depth - outermost - 2;
+                let (inner, rest) = stack.split_at(innermost);
+                let (elided, outer) = rest.split_at(rest.len() - outermost);
+                let rounded = 1 << elided.len().ilog2();
+                let outer = mark.into_iter().chain(outward_in(outer));
+                let elided = special_frame(SpecialFrame::Elided(rounded));
+                folded(outer.chain([elided]).chain(outward_in(inner)))
+            }
+        }
+    };
+    path.reverse();
+    path
 }
 
 /// Runs `work` on a thread with room for deep stacks.
