@@ -7,6 +7,8 @@
 //! the one remembered, proved and not guessed; at the first difference the walk goes on from that
 //! frame, ready to meet the remembered steps again further out.
 //!
+//! The value of rbp is remembered, and compared, only where a step further out uses it.
+//!
 //! The compare only reads words that a fresh walk would read at the same place, in the same order,
 //! so it is as safe and finds the same frames. What it does *not* do: follow a stack that the
 //! thread has left, or trust a step whose rule reads anything but the return address and one saved
@@ -140,11 +142,17 @@ impl Walker<'_> {
                         return (index(steps, remembered), index(first_new, new));
                     }
                     while remembered > changed && new < end_of_new {
-                        new.write(*remembered);
+                        let bp = at.bp;
+                        new.write(Step { bp, ..*remembered });
+                        at.bp = self.base_of_caller(&*remembered, bp, stack);
                         new = new.add(1);
                         remembered = remembered.sub(1);
                     }
-                    at = (*changed).registers();
+                    let bp = at.bp;
+                    at = Registers {
+                        bp,
+                        ..(*changed).registers()
+                    };
                     remembered = changed.sub(1);
                 }
                 if new == end_of_new {
@@ -193,8 +201,8 @@ impl Walker<'_> {
                     if Stack::read(caller.sp - 8) != caller.return_address {
                         return at;
                     }
-                    if let Some(offset) = step.check.saved_base_offset()
-                        && Stack::read(step.sp + offset) != caller.bp
+                    if step.check.compares_base()
+                        && Stack::read(step.sp + step.check.saved_base_offset()) != caller.bp
                     {
                         return at;
                     }
@@ -220,12 +228,30 @@ impl Walker<'_> {
         }
     }
 
+    /// rbp of the caller of a remembered step that still leads where it led, if that of the frame is
+    /// `bp`: what is remembered may be out of date where it is dead.
+    #[inline(always)]
+    fn base_of_caller(&self, step: &Step, bp: u64, stack: &Stack) -> u64 {
+        if step.check.is_by_words() {
+            match step.check.saves_base() {
+                // SAFETY: as in `first_change`, which has passed the step.
+                true => unsafe { Stack::read(step.sp + step.check.saved_base_offset()) },
+                false => bp,
+            }
+        } else {
+            match self.stepper.step(step.registers(), stack) {
+                Outcome::Caller(caller, _) => caller.bp,
+                Outcome::Ended(..) => bp,
+            }
+        }
+    }
+
     /// Remembers the walk and finds its node: `joined` old steps and `fresh` new ones.
     #[inline(always)]
     fn file(&self, memory: &mut Memory, joined: usize, fresh: usize) -> NodeId {
-        let mut node = match joined {
-            0 => self.parent_of_all(memory.ending),
-            _ => memory.steps[joined].node,
+        let (mut node, mut check) = match joined {
+            0 => (self.parent_of_all(memory.ending), Check::END),
+            _ => (memory.steps[joined].node, memory.steps[joined].check),
         };
         let tree = self.tree.view();
         for n in 0..fresh {
@@ -236,8 +262,9 @@ impl Walker<'_> {
             };
             let new = new.copied();
             node = tree.child(node, new.pc());
+            check = new.check.before(check);
             // SAFETY: as above.
-            unsafe { step.write(Step { node, ..new }) };
+            unsafe { step.write(Step { node, check, ..new }) };
         }
         memory.count = joined + fresh;
         match node {
@@ -344,9 +371,12 @@ impl Step {
         }
     }
 
+    /// Whether a walk goes on from `at` as it did from here.
     #[inline(always)]
     fn is(&self, at: Registers) -> bool {
-        self.registers() == at
+        self.return_address == at.return_address
+            && self.sp == at.sp
+            && (self.bp == at.bp || !self.check.is_base_live())
     }
 
     #[inline(always)]

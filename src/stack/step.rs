@@ -20,41 +20,91 @@ pub(super) enum Outcome {
     Ended(Ending, Check),
 }
 
-/// What the step read, beside the return address below the caller's stack pointer.
+/// What a step read, beside the return address below the caller's stack pointer, and whether it
+/// matters.
+///
+/// The value of rbp is part of what a step starts from, but few steps use it: those of frames that
+/// find the CFA by it, and those that hand it unchanged to such a frame. To all others it is *dead*:
+/// they replace it by the one that the frame has saved, or nobody asks for it. Programs keep
+/// counters and pointers in rbp, which change all the time; dead ones are not compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub(super) struct Check(u32);
 
 impl Check {
-    /// The step is taken anew. Zero, so that fresh memory is valid.
-    pub(super) const AGAIN: Self = Self(0);
-    /// Outermost: the rule alone says so.
-    pub(super) const END: Self = Self(1);
-    /// Nothing more: rbp was not saved.
-    pub(super) const RETURN_ADDRESS: Self = Self(2);
-    /// rbp was saved so many words above the stack pointer, plus this number.
-    const SAVED_BASE: u32 = 3;
+    /// Comparing words is enough.
+    const BY_WORDS: u32 = 1;
+    /// The saved rbp is one of them: it is live in the caller.
+    const COMPARES_BASE: u32 = 1 << 1;
+    /// rbp was saved in the frame: that many words above the stack pointer as the bits from
+    /// [`Self::OFFSET`] on say.
+    const SAVES_BASE: u32 = 1 << 2;
+    /// rbp is live.
+    const LIVE: u32 = 1 << 3;
+    /// The step itself uses rbp.
+    const USES_BASE: u32 = 1 << 4;
+    const OFFSET: u32 = 5;
 
-    /// Whether comparing words is enough.
-    #[inline]
-    pub(super) fn is_by_words(self) -> bool {
-        self.0 >= Self::RETURN_ADDRESS.0
+    /// The step is taken anew.
+    pub(super) const AGAIN: Self = Self(Self::USES_BASE);
+    /// Outermost: the rule alone says so.
+    pub(super) const END: Self = Self(0);
+
+    /// Of a step that has read the return address alone.
+    #[inline(always)]
+    pub(super) fn return_address(uses_base: bool) -> Self {
+        match uses_base {
+            true => Self(Self::BY_WORDS | Self::USES_BASE),
+            false => Self(Self::BY_WORDS),
+        }
     }
 
-    /// Bytes from the stack pointer up to the saved rbp, where there is one.
-    #[inline]
-    pub(super) fn saved_base_offset(self) -> Option<u64> {
-        self.0
-            .checked_sub(Self::SAVED_BASE)
-            .map(|words| u64::from(words) * 8)
+    /// Of a step that has read rbp as well, so many words above the stack pointer.
+    #[inline(always)]
+    pub(super) fn saved(words: u64, uses_base: bool) -> Self {
+        if words >> (u32::BITS - Self::OFFSET) != 0 {
+            return Self::AGAIN;
+        }
+        let offset = (words as u32) << Self::OFFSET;
+        Self(Self::return_address(uses_base).0 | Self::SAVES_BASE | offset)
+    }
+
+    /// The check of a step whose caller has the check `outward`, [`Self::END`] if there is none.
+    #[inline(always)]
+    pub(super) fn before(self, outward: Self) -> Self {
+        let own = self.0 & !(Self::COMPARES_BASE | Self::LIVE);
+        let live = outward.0 & Self::LIVE;
+        let used = (own & Self::USES_BASE) >> 1;
+        Self(match own & Self::SAVES_BASE {
+            0 => own | used | live,
+            _ => own | used | live >> 2,
+        })
     }
 
     #[inline(always)]
-    pub(super) fn saved(words: u64) -> Self {
-        match u32::try_from(words) {
-            Ok(words) if words < u32::MAX - Self::SAVED_BASE => Self(words + Self::SAVED_BASE),
-            _ => Self::AGAIN,
-        }
+    pub(super) fn is_by_words(self) -> bool {
+        self.0 & Self::BY_WORDS != 0
+    }
+
+    #[inline(always)]
+    pub(super) fn compares_base(self) -> bool {
+        self.0 & Self::COMPARES_BASE != 0
+    }
+
+    #[inline(always)]
+    pub(super) fn is_base_live(self) -> bool {
+        self.0 & Self::LIVE != 0
+    }
+
+    #[inline(always)]
+    pub(super) fn saves_base(self) -> bool {
+        self.0 & Self::SAVES_BASE != 0
+    }
+
+    /// Bytes from the stack pointer up to the saved rbp, where there is one.
+    #[inline(always)]
+    pub(super) fn saved_base_offset(self) -> u64 {
+        u64::from(self.0 >> Self::OFFSET) * 8
     }
 }
 
@@ -114,15 +164,15 @@ impl Stepper<'_> {
         let word = |address| unsafe { Stack::read(address) };
         let return_address = word(sp - 8);
         let (bp, check) = match rule {
-            Usual::Plain { saved: None, .. } => (at.bp, Check::RETURN_ADDRESS),
+            Usual::Plain { saved: None, .. } => (at.bp, Check::return_address(false)),
             Usual::Plain {
                 size,
                 saved: Some(saved),
             } => {
                 let up = size.wrapping_add_signed(saved);
-                (word(at.sp + up), Check::saved(up / 8))
+                (word(at.sp + up), Check::saved(up / 8, false))
             }
-            Usual::FramePointer => (word(at.bp), Check::saved((at.bp - at.sp) / 8)),
+            Usual::FramePointer => (word(at.bp), Check::saved((at.bp - at.sp) / 8, true)),
         };
         let caller = Registers {
             return_address,
@@ -170,9 +220,12 @@ impl Stepper<'_> {
             // How clone leaves the outermost frame of a thread where it has no unwind rule for it.
             return Outcome::Ended(Ending::COMPLETE, Check::AGAIN);
         }
+        let uses_base = !matches!(rule.frame(), Frame::StackPointer(_));
         let check = match (is_plain, rule.base_pointer(), saved) {
-            (true, BasePointer::Same, _) => Check::RETURN_ADDRESS,
-            (true, _, Some(saved)) if saved >= at.sp => Check::saved((saved - at.sp) / 8),
+            (true, BasePointer::Same, _) => Check::return_address(uses_base),
+            (true, _, Some(saved)) if saved >= at.sp => {
+                Check::saved((saved - at.sp) / 8, uses_base)
+            }
             _ => Check::AGAIN,
         };
         let caller = Registers {

@@ -425,7 +425,7 @@ mod tests {
             Sums {
                 live_bytes: bytes as i64,
                 live_count: sizes.len() as i64,
-                total_bytes: (4 * bytes).wrapping_add(9_000_000),
+                total_bytes: bytes.wrapping_mul(4).wrapping_add(9_000_000),
                 total_count: 4 * sizes.len() as u64 + 9_000_000,
             }
         );

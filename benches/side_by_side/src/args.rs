@@ -183,7 +183,13 @@ mod tests {
         let names: Vec<_> = options.contenders.iter().map(|one| one.name).collect();
         assert_eq!(
             names,
-            ["exact-system", "exact-mimalloc", "exact-jemalloc", "dhat"]
+            [
+                "exact-system",
+                "exact-thread",
+                "exact-mimalloc",
+                "exact-jemalloc",
+                "dhat"
+            ]
         );
         assert_eq!(options.workloads, [Workload::Json, Workload::Churn]);
     }

@@ -144,7 +144,8 @@ const OVER_JEMALLOC: &str = "wrap-heaplens,inner-jemalloc";
 /// The C library leaves its paths for single-threaded programs as soon as there is a second thread. So
 /// heaplens is compared without its thread with a program of one thread, and with its thread, which a
 /// signal or an interval takes, with a program of two.
-const SAMPLED_THREAD: &[(&str, &str)] = &[("HEAPLENS_MODE", "sampled"), ("HEAPLENS_SIGNAL", "USR2")];
+const SAMPLED_THREAD: &[(&str, &str)] =
+    &[("HEAPLENS_MODE", "sampled"), ("HEAPLENS_SIGNAL", "USR2")];
 const EXACT_THREAD: &[(&str, &str)] = &[("HEAPLENS_MODE", "exact"), ("HEAPLENS_SIGNAL", "USR2")];
 
 /// All contenders, in the order of the results.

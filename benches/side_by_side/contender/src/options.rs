@@ -1,8 +1,8 @@
 //! The command line. It is written by the driver, or by somebody who looks into a single run.
 
-use workloads::{Amount, Budget};
 use measure::Workload;
 use std::time::Duration;
+use workloads::{Amount, Budget};
 
 /// What to run, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,9 +6,7 @@ use super::inner::Inner;
 use heaplens::{Allocator, Config, Signal};
 use std::time::Duration;
 
-const CONFIG: Config = Config::new()
-    .interval(Duration::ZERO)
-    .signal(Signal::None);
+const CONFIG: Config = Config::new().interval(Duration::ZERO).signal(Signal::None);
 
 #[global_allocator]
 static ALLOCATOR: Allocator<Inner> = Allocator::new(Inner, CONFIG);
