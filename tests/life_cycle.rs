@@ -132,10 +132,28 @@ mod roles {
         ("fork", forks),
         ("closed stderr", closes_stderr),
         ("ask in many threads", asks_in_many_threads),
+        ("count threads", counts_threads),
     ];
 
     fn start() -> Profiler {
         heaplens::start(Config::new()).expect("the profiler starts")
+    }
+
+    /// Heaplens' threads in this process.
+    fn threads() -> usize {
+        let tasks = fs::read_dir("/proc/self/task").expect("/proc is mounted");
+        tasks
+            .filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok())
+            .filter(|name| name.trim_end() == "heaplens")
+            .count()
+    }
+
+    fn counts_threads() {
+        let _profiler = start();
+        let expected = usize::from(std::env::var("HEAPLENS_SIGNAL").as_deref() != Ok("none"));
+        assert_eq!(threads(), expected);
+        heaplens::snapshot("asked").expect("a snapshot");
+        assert_eq!(threads(), 1);
     }
 
     fn returns() {
@@ -330,6 +348,19 @@ fn every_end_leaves_one_last_snapshot() {
         );
         assert_eq!(left.lines, Vec::<String>::new(), "{role}");
     }
+}
+
+#[test]
+fn a_thread_is_started_when_it_is_needed() {
+    for signal in ["none", "USR1"] {
+        let left = run("count threads", &[("HEAPLENS_SIGNAL", signal)]);
+        assert!(left.status.success(), "{signal}: {:?}", left.lines);
+        assert_eq!(left.reasons(), ["asked", "exit"]);
+    }
+    let left = run("return", &[("HEAPLENS_SIGNAL", "none")]);
+    assert_eq!(left.reasons(), ["exit"]);
+    let left = run("exit", &[("HEAPLENS_SIGNAL", "none")]);
+    assert_eq!(left.reasons(), ["exit"]);
 }
 
 #[test]
