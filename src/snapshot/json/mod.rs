@@ -126,7 +126,7 @@ impl<'de> Deserializer<'de> for &mut Parser<'_> {
             b'[' => {
                 self.spend(HANDLE)?;
                 self.input.advance();
-                let mut items = access::Items::new(self);
+                let mut items = access::Members::of_array(self);
                 let value = visitor.visit_seq(&mut items)?;
                 items.close()?;
                 Ok(value)
@@ -134,7 +134,7 @@ impl<'de> Deserializer<'de> for &mut Parser<'_> {
             b'{' => {
                 self.spend(OBJECT)?;
                 self.input.advance();
-                let mut fields = access::Fields::new(self);
+                let mut fields = access::Members::of_object(self);
                 let value = visitor.visit_map(&mut fields)?;
                 fields.close()?;
                 Ok(value)
