@@ -9,7 +9,7 @@ use std::alloc::{GlobalAlloc, Layout};
 
 #[cfg(target_arch = "x86_64")]
 mod of_processor {
-    use super::{Allocator, CallRecord, GlobalAlloc};
+    use super::{Allocator, GlobalAlloc};
     use std::arch::naked_asm;
 
     /// Calls `$body` with one argument more, in `$register`: where the caller's rbp and the return
@@ -42,18 +42,7 @@ mod of_processor {
         align: usize,
         zeroed: bool,
     ) -> *mut u8 {
-        calling!(alloc_for::<A>, "r8")
-    }
-
-    unsafe extern "C" fn alloc_for<A: GlobalAlloc>(
-        allocator: &Allocator<A>,
-        size: usize,
-        align: usize,
-        zeroed: bool,
-        call: &CallRecord,
-    ) -> *mut u8 {
-        // SAFETY: passed on.
-        unsafe { super::alloc_for(allocator, size, align, zeroed, call) }
+        calling!(super::alloc_for::<A>, "r8")
     }
 
     /// # Safety
@@ -66,19 +55,7 @@ mod of_processor {
         align: usize,
         new_size: usize,
     ) -> *mut u8 {
-        calling!(realloc_for::<A>, "r9")
-    }
-
-    unsafe extern "C" fn realloc_for<A: GlobalAlloc>(
-        allocator: &Allocator<A>,
-        block: *mut u8,
-        size: usize,
-        align: usize,
-        new_size: usize,
-        call: &CallRecord,
-    ) -> *mut u8 {
-        // SAFETY: passed on.
-        unsafe { super::realloc_for(allocator, block, size, align, new_size, call) }
+        calling!(super::realloc_for::<A>, "r9")
     }
 }
 
@@ -144,8 +121,9 @@ pub(super) unsafe fn realloc<A: GlobalAlloc>(
     unsafe { of_processor::realloc(allocator, block, layout.size(), layout.align(), new_size) }
 }
 
-#[inline(always)]
-unsafe fn alloc_for<A: GlobalAlloc>(
+/// # Safety
+/// As for `GlobalAlloc::alloc`, of a layout of this size and alignment.
+unsafe extern "C" fn alloc_for<A: GlobalAlloc>(
     allocator: &Allocator<A>,
     size: usize,
     align: usize,
@@ -159,8 +137,9 @@ unsafe fn alloc_for<A: GlobalAlloc>(
     }
 }
 
-#[inline(always)]
-unsafe fn realloc_for<A: GlobalAlloc>(
+/// # Safety
+/// As for `GlobalAlloc::realloc`, of a layout of this size and alignment.
+unsafe extern "C" fn realloc_for<A: GlobalAlloc>(
     allocator: &Allocator<A>,
     block: *mut u8,
     size: usize,
