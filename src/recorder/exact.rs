@@ -7,7 +7,8 @@ use super::header::{self, Header};
 use super::thread_state::local;
 use super::{Recorder, forward_alloc};
 use crate::stack::{CallRecord, Registers};
-use crate::tables::counters::{CounterCache, Delta};
+use crate::tables::counter_cache::CounterCache;
+use crate::tables::counters::Delta;
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr::null_mut;
 
@@ -101,8 +102,7 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
     call: &CallRecord,
 ) -> *mut u8 {
     // SAFETY: as in `dealloc`.
-    let known = unsafe { header::read(block, recorder.key) };
-    let Some(known) = known else {
+    let Some(known) = (unsafe { header::read(block, recorder.key) }) else {
         recorder.losses.foreign_free();
         // SAFETY: not ours, so the inner allocator's as it is.
         return unsafe { inner.realloc(block, layout, new_size) };
@@ -192,10 +192,7 @@ impl Recorder {
             let state = self.threads.mine(local)?;
             // SAFETY: as in `count_in`.
             let cache: &CounterCache = unsafe { &(*state.as_ptr()).cache };
-            let (site, birth, size) = (block.site, block.birth, size as u64);
-            if !cache.freed_at_once(site, birth, size) {
-                cache.freed(site, birth, size, &self.shared());
-            }
+            cache.freed(block.site, block.birth, size as u64, &self.shared());
             Some(())
         });
         if counted.flatten().is_none() {

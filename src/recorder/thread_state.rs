@@ -7,7 +7,7 @@
 
 use crate::platform::{self, ThreadExitKey};
 use crate::stack::replay::Memory;
-use crate::tables::counters::{CounterCache, Shared};
+use crate::tables::counter_cache::{CounterCache, Shared};
 use crate::tables::mapped::Mapped;
 use crate::tables::slot_bitmap::SlotBitmap;
 use std::cell::Cell;
@@ -53,7 +53,7 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// The thread's state, if it has one by now.
+    /// The thread's state, if it has one now.
     #[inline(always)]
     pub(super) fn state(&self) -> Option<NonNull<ThreadState>> {
         NonNull::new(self.state.get()).filter(|state| state.as_ptr() != ENDED)
@@ -117,15 +117,14 @@ impl Threads {
     /// The calling thread's state, lent at the first call. `None`: it has ended, or none is free.
     #[inline]
     pub(crate) fn mine(&self, local: &Local) -> Option<NonNull<ThreadState>> {
-        let state = local.state.get();
-        if state == ENDED {
-            return None;
-        }
-        NonNull::new(state).or_else(|| self.lend(local))
+        local.state().or_else(|| self.lend(local))
     }
 
     #[cold]
     fn lend(&self, local: &Local) -> Option<NonNull<ThreadState>> {
+        if local.state.get() == ENDED {
+            return None;
+        }
         // Set first, so that nothing below can come back here.
         local.state.set(ENDED);
         let state = self.register();

@@ -300,10 +300,8 @@ impl Walker<'_> {
     #[inline(never)]
     fn innermost(&self, memory: &mut Memory, joined: usize, fresh: usize) -> Captured {
         let cause = TruncatedCause::TooDeep;
-        let node = self
-            .tree
-            .child(ROOT, special_frame(SpecialFrame::Truncated(cause)));
-        let node = (0..self.depth - 1).rev().fold(node, |node, n| {
+        let above = self.parent_of_all(Ending::truncated(cause));
+        let node = (0..self.depth - 1).rev().fold(above, |node, n| {
             let step = match n < fresh {
                 true => &memory.fresh[n],
                 false => &memory.steps[joined + fresh - n],
