@@ -184,7 +184,7 @@ fn load(snapshot: &Path) -> Result<Profile, String> {
 
 fn draw(diff: &Diff<'_>, svg: &Path) -> std::io::Result<()> {
     let mut file = BufWriter::new(File::create(svg)?);
-    growth_svg(diff, &mut file)?;
+    growth_svg(diff, false, &mut file)?;
     file.flush()
 }
 

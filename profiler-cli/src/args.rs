@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::top::{By, Sort};
 use crate::input;
+use crate::profile::Filter;
 
 /// Shows which code allocated the memory that a Rust program still holds.
 ///
@@ -87,7 +88,7 @@ const INSPECT: &str = "\
 Example:
   heaplens inspect snapshot.json.gz";
 
-/// Where names come from, and whose code is whose.
+/// Where names come from, whose code is whose, and what to look at.
 #[derive(Debug, Clone, Default, Args)]
 pub struct NameArgs {
     /// Look for unstripped programs and debug files here too; may be given several times
@@ -96,6 +97,12 @@ pub struct NameArgs {
     /// Count these crates as your own code, beside the program's main crate
     #[arg(long, value_name = "CRATE,…", value_delimiter = ',')]
     pub owner_crates: Vec<String>,
+    #[command(flatten)]
+    #[allow(
+        missing_docs,
+        reason = "its type says it, and text here would become help"
+    )]
+    pub filter: Filter,
 }
 
 impl NameArgs {
@@ -103,6 +110,7 @@ impl NameArgs {
         input::Options {
             debug_dirs: self.debug_dirs.clone(),
             owner_crates: self.owner_crates.clone(),
+            filter: self.filter.clone(),
             ..input::Options::default()
         }
     }
@@ -169,6 +177,9 @@ pub struct FlamegraphArgs {
     /// Form of the output [default: by the ending of FILE, else svg]
     #[arg(long, value_enum)]
     pub format: Option<FlamegraphFormat>,
+    /// Turn the stacks over: what allocates at the bottom, its callers above it
+    #[arg(long)]
+    pub inverted: bool,
     /// Write to this file instead of the standard output
     #[arg(short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -208,6 +219,9 @@ pub struct DiffArgs {
     /// Paths to show of each kind, 0 for all [default: 10 as text, all as JSON]
     #[arg(short = 'n', value_name = "N")]
     pub rows: Option<usize>,
+    /// Turn the stacks of a picture over: what allocates at the bottom, its callers above it
+    #[arg(long)]
+    pub inverted: bool,
     /// Write to this file instead of the standard output
     #[arg(short, value_name = "FILE")]
     pub output: Option<PathBuf>,

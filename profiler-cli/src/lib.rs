@@ -14,7 +14,7 @@
 //!     let name = diff.profile(owner.side).name(owner.node);
 //!     println!("{:+} bytes by {name}", owner.change());
 //! }
-//! growth_svg(&diff, &mut std::fs::File::create("growth.svg")?)?;
+//! growth_svg(&diff, false, &mut std::fs::File::create("growth.svg")?)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -19,6 +19,13 @@ pub(super) fn run(args: &DiffArgs) -> Result<(), Error> {
             "an SVG is not for a terminal: pass -o FILE.svg".to_owned(),
         ));
     }
+    if args.inverted && matches!(format, DiffFormat::Text | DiffFormat::Json) {
+        return Err(Error::Usage(
+            "--inverted turns pictures and folded stacks over: text and JSON have what allocates \
+             first anyway"
+                .to_owned(),
+        ));
+    }
     let sides = [&args.before, &args.after].map(std::slice::from_ref);
     let [before, after] = super::load_pair(sides[0], sides[1], &args.names.options())?;
     let mut notes = Vec::new();
@@ -27,10 +34,10 @@ pub(super) fn run(args: &DiffArgs) -> Result<(), Error> {
     super::tell(&notes);
     let diff = diff(&before, &after);
     output::write(file, |out| match format {
-        DiffFormat::Svg => flamegraph::growth_svg(&diff, out),
+        DiffFormat::Svg => flamegraph::growth_svg(&diff, args.inverted, out),
         DiffFormat::Text => diff_text::write(&diff, limit(args.rows, TEXT_ROWS), out),
         DiffFormat::Json => diff_json::write(&diff, limit(args.rows, usize::MAX), out),
-        DiffFormat::Folded => folded::before_and_after(&diff, out),
+        DiffFormat::Folded => folded::before_and_after(&diff, args.inverted, out),
     })
 }
 

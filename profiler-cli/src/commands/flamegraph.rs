@@ -20,7 +20,7 @@ pub(super) fn run(args: &FlamegraphArgs) -> Result<(), Error> {
     }
     let profile = super::load(&args.snapshots, &args.names.options())?;
     output::write(file, |out| match format {
-        FlamegraphFormat::Svg => flamegraph::live_svg(&profile, out),
-        FlamegraphFormat::Folded => folded::live(&profile, out),
+        FlamegraphFormat::Svg => flamegraph::live_svg(&profile, args.inverted, out),
+        FlamegraphFormat::Folded => folded::live(&profile, args.inverted, out),
     })
 }

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use heaplens::snapshot::{self, Ages, Header, Limits, Snapshot};
 
 use crate::error::Error;
-use crate::profile::{Profile, ProfileBuilder};
-use crate::render::escape::printable;
+use crate::profile::{Filter, Profile, ProfileBuilder};
+use crate::render::{escape::printable, units};
 use crate::symbols::{self, symbolize};
 
 pub use select::expand;
@@ -31,6 +31,8 @@ pub struct Options {
     pub debug_dirs: Vec<PathBuf>,
     /// Crates that count as the user's own, beside the program's main crate.
     pub owner_crates: Vec<String>,
+    /// Which stacks and frames to look at.
+    pub filter: Filter,
     /// What reading a file may cost.
     pub limits: Limits,
 }
@@ -108,8 +110,15 @@ pub fn load<P: AsRef<Path>>(
         }
         builder.add(&shown, &snapshot, Some(&outcome.symbols));
     }
-    let profile = builder.finish();
+    let profile = builder.finish(&options.filter);
     notes.extend(counted_twice(&profile));
+    if !options.filter.is_empty() {
+        notes.push(format!(
+            "{} of {} pass the filter",
+            units::bytes(profile.totals().live_bytes),
+            units::bytes(profile.unfiltered().live_bytes),
+        ));
+    }
     Ok(Loaded { profile, notes })
 }
 

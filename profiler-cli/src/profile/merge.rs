@@ -5,13 +5,14 @@ use heaplens::snapshot::{SPECIAL_MODULE, Snapshot, SpecialFrame, Symbols};
 use super::call_tree::AHEAD;
 use super::owner::{Origin, OwnerRules, is_allocator_entry, is_allocator_symbol};
 use super::qualify::Qualifier;
+use super::sites::SitesByNode;
 use super::symbol_name::{Crates, is_crate_main, without_hashes};
 use super::{
-    Frame, FrameId, Frames, FunctionId, NodeId, Profile, Site, Source, TreeBuilder, Values,
+    Filter, Frame, FrameId, Frames, FunctionId, NodeId, Profile, Source, TreeBuilder, Values,
 };
 
 /// Path that special frames carry as their binary.
-const SPECIAL_BINARY: &str = "[special]";
+pub(super) const SPECIAL_BINARY: &str = "[special]";
 
 /// Callers that are looked at to tell Rust's runtime below a `main`.
 const RUNTIME_DISTANCE: usize = 6;
@@ -87,8 +88,8 @@ impl ProfileBuilder {
         nodes
     }
 
-    /// The profile of all snapshots that were added.
-    pub fn finish(mut self) -> Profile {
+    /// What passes `filter` of all snapshots that were added.
+    pub fn finish(mut self, filter: &Filter) -> Profile {
         self.find_main_crates();
         self.place_functions();
         let Self {
@@ -144,7 +145,7 @@ impl ProfileBuilder {
 
         let mut shown = SitesByNode::default();
         let mut totals = Values::default();
-        for site in sites.sites {
+        for site in sites.finish() {
             totals.add(&site.values);
             shown.add(
                 visible[site.node as usize].unwrap_or(site.node),
@@ -155,10 +156,12 @@ impl ProfileBuilder {
             frames,
             tree,
             owners,
-            sites: shown.sites,
+            sites: shown.finish(),
             totals,
+            unfiltered: totals,
             sources,
         }
+        .filtered(filter)
     }
 
     /// Finds the crates whose `main` Rust's runtime calls.
@@ -211,33 +214,6 @@ struct OfFrame {
     is_entry: bool,
     /// Where the allocator begins.
     is_symbol: bool,
-}
-
-/// Sites, of which each node has at most one.
-#[derive(Debug, Default)]
-struct SitesByNode {
-    sites: Vec<Site>,
-    /// Place in `sites` of a node's site, plus one; 0 for none.
-    place: Vec<u32>,
-}
-
-impl SitesByNode {
-    fn add(&mut self, node: NodeId, values: &Values) {
-        let at = node as usize;
-        if at >= self.place.len() {
-            self.place.resize(at + 1, 0);
-        }
-        match self.place[at] {
-            0 => {
-                self.sites.push(Site {
-                    node,
-                    values: *values,
-                });
-                self.place[at] = self.sites.len() as u32;
-            }
-            place => self.sites[place as usize - 1].values.add(values),
-        }
-    }
 }
 
 /// The names of one snapshot's rows.

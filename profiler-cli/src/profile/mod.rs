@@ -11,10 +11,12 @@
 //! function that allocates. And sites whose stacks are equal from there on are one.
 
 mod call_tree;
+mod filter;
 mod frames;
 mod merge;
 pub mod owner;
 mod qualify;
+mod sites;
 pub mod symbol_name;
 mod text;
 mod values;
@@ -22,6 +24,7 @@ mod values;
 use heaplens::snapshot::{Header, RecorderMode};
 
 pub use call_tree::{CallTree, NodeId, TreeBuilder};
+pub use filter::Filter;
 pub use frames::{Frame, FrameId, Frames, Function, FunctionId};
 pub use merge::ProfileBuilder;
 pub use owner::Origin;
@@ -54,6 +57,7 @@ pub struct Profile {
     owners: Vec<NodeId>,
     sites: Vec<Site>,
     totals: Values,
+    unfiltered: Values,
     sources: Vec<Source>,
 }
 
@@ -76,6 +80,11 @@ impl Profile {
     /// The sum over all sites.
     pub fn totals(&self) -> &Values {
         &self.totals
+    }
+
+    /// The sum over all sites of the snapshots, whether they passed the [`Filter`] or not.
+    pub fn unfiltered(&self) -> &Values {
+        &self.unfiltered
     }
 
     /// The snapshots that were added up, in the order in which they were given.

@@ -10,7 +10,7 @@ use inferno::flamegraph::color::{Color, PaletteMap};
 use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
 
 use super::escape::printable;
-use super::stacks::{Drawn, drawn, frame_text};
+use super::stacks::{self, Drawn, drawn, frame_text};
 use super::units;
 use crate::analysis::diff::{Diff, Side};
 use crate::profile::{CallTree, Origin, Profile};
@@ -18,8 +18,8 @@ use crate::profile::{CallTree, Origin, Profile};
 /// Characters of an owner's name in a title.
 const NAME_IN_TITLE: usize = 60;
 
-/// Draws what a profile holds: width is live bytes.
-pub fn live_svg(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
+/// Draws what a profile holds: width is live bytes. Callers are on top if `inverted`.
+pub fn live_svg(profile: &Profile, inverted: bool, out: &mut dyn Write) -> io::Result<()> {
     let frames = profile.frames();
     let (tree, nodes) = profile.tree().relabel(|frame| frames.get(frame).function);
     let mut own = vec![0_u64; tree.len()];
@@ -38,9 +38,10 @@ pub fn live_svg(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
         mode(profile.is_sampled()),
     );
     draw(
-        &Picture {
+        Picture {
             tree,
             own,
+            inverted,
             title,
             subtitle,
             nothing: "Nothing is live.",
@@ -51,8 +52,9 @@ pub fn live_svg(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Draws what grew: width is the bytes that are live after and were not before, of the paths that
-/// grew. The title names both times, the net change and the heaviest owner.
-pub fn growth_svg(diff: &Diff<'_>, out: &mut dyn Write) -> io::Result<()> {
+/// grew. The title names both times, the net change and the heaviest owner. Callers are on top if
+/// `inverted`.
+pub fn growth_svg(diff: &Diff<'_>, inverted: bool, out: &mut dyn Write) -> io::Result<()> {
     let mut own = vec![0_u64; diff.tree().len()];
     for row in diff.rows() {
         own[row.node as usize] = positive(row.change());
@@ -91,9 +93,10 @@ pub fn growth_svg(diff: &Diff<'_>, out: &mut dyn Write) -> io::Result<()> {
     );
     let tree = diff.tree().clone();
     draw(
-        &Picture {
+        Picture {
             tree,
             own,
+            inverted,
             title,
             subtitle,
             nothing: "No path grew.",
@@ -170,23 +173,30 @@ fn shortened(name: &str) -> String {
 struct Picture {
     tree: CallTree,
     own: Vec<u64>,
+    inverted: bool,
     title: String,
     subtitle: String,
     nothing: &'static str,
 }
 
 fn draw<'a>(
-    picture: &Picture,
+    picture: Picture,
     labels: impl Iterator<Item = (&'a str, Origin)>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let Picture {
-        tree,
-        own,
+        mut tree,
+        mut own,
+        inverted,
         title,
         subtitle,
         nothing,
     } = picture;
+    if inverted {
+        let weights: Vec<[u64; 1]> = own.into_iter().map(|weight| [weight]).collect();
+        let (turned, weights) = stacks::inverted(&tree, &weights);
+        (tree, own) = (turned, weights.into_flattened());
+    }
     let mut palette = PaletteMap::default();
     let texts: Vec<String> = labels
         .map(|(name, origin)| {
@@ -195,13 +205,13 @@ fn draw<'a>(
             text
         })
         .collect();
-    let Drawn { lines, factor } = drawn(tree, own, &texts);
+    let Drawn { lines, factor } = drawn(&tree, &own, &texts);
     if lines.is_empty() {
-        return write_empty(title, subtitle, nothing, out);
+        return write_empty(&title, &subtitle, nothing, out);
     }
     let mut options = Options::default();
-    options.title.clone_from(title);
-    options.subtitle = Some(subtitle.clone());
+    options.title = title;
+    options.subtitle = Some(subtitle);
     options.count_name = "bytes".to_owned();
     options.font_type = "monospace".to_owned();
     options.factor = factor as f64;

@@ -2,34 +2,28 @@
 
 use std::io::{self, Write};
 
-use super::stacks::{frame_text, write_folded};
+use super::stacks::{self, frame_text, write_folded};
 use crate::analysis::diff::Diff;
-use crate::profile::{NodeId, Profile};
+use crate::profile::{CallTree, Profile};
 
-/// Writes the live bytes of each path.
-pub fn live(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
+/// Writes the live bytes of each path; callers last if `inverted`.
+pub fn live(profile: &Profile, inverted: bool, out: &mut dyn Write) -> io::Result<()> {
     let frames = profile.frames();
     let texts: Vec<String> = (0..frames.function_count() as u32)
         .map(|f| frame_text(frames.name(f)))
         .collect();
     let (tree, nodes) = profile.tree().relabel(|frame| frames.get(frame).function);
-    let mut own = vec![0_u64; tree.len()];
+    let mut own = vec![[0_u64]; tree.len()];
     for site in profile.sites() {
-        let weight = &mut own[nodes[site.node as usize] as usize];
+        let [weight] = &mut own[nodes[site.node as usize] as usize];
         *weight = weight.saturating_add(column(site.values.live_bytes));
     }
-    let rows = tree.nodes().zip(&own).filter(|(_, weight)| **weight > 0);
-    write_folded(
-        out,
-        &tree,
-        &texts,
-        rows.map(|(node, &weight)| (node, [weight])),
-    )
+    write(&tree, &own, inverted, &texts, out)
 }
 
 /// Writes the live bytes of each path before and after, the two columns of a differential
-/// flamegraph. A path without change is left out.
-pub fn before_and_after(diff: &Diff<'_>, out: &mut dyn Write) -> io::Result<()> {
+/// flamegraph; callers last if `inverted`. A path without change is left out.
+pub fn before_and_after(diff: &Diff<'_>, inverted: bool, out: &mut dyn Write) -> io::Result<()> {
     let identities = diff
         .tree()
         .nodes()
@@ -41,17 +35,25 @@ pub fn before_and_after(diff: &Diff<'_>, out: &mut dyn Write) -> io::Result<()> 
             frame_text(profile.frames().name(function))
         })
         .collect();
-    let mut rows: Vec<(NodeId, [u64; 2])> = diff
-        .changes()
-        .map(|(_, row)| {
-            (
-                row.node,
-                [column(row.before.live_bytes), column(row.after.live_bytes)],
-            )
-        })
-        .collect();
-    rows.sort_unstable();
-    write_folded(out, diff.tree(), &texts, rows.into_iter())
+    let mut own = vec![[0; 2]; diff.tree().len()];
+    for (_, row) in diff.changes() {
+        own[row.node as usize] = [column(row.before.live_bytes), column(row.after.live_bytes)];
+    }
+    write(diff.tree(), &own, inverted, &texts, out)
+}
+
+fn write<const N: usize>(
+    tree: &CallTree,
+    own: &[[u64; N]],
+    inverted: bool,
+    texts: &[String],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if inverted {
+        let (tree, own) = stacks::inverted(tree, own);
+        return write_folded(out, &tree, texts, &own);
+    }
+    write_folded(out, tree, texts, own)
 }
 
 /// Folded stacks know no negative numbers.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::profile::{CallTree, NodeId};
+use crate::profile::{CallTree, NodeId, TreeBuilder};
 
 /// Name of what is too deep to be drawn.
 const DEEPER: &str = "[deeper frames]";
@@ -46,6 +46,31 @@ pub(super) fn drawn(tree: &CallTree, own: &[u64], texts: &[String]) -> Drawn {
         }
         smallest = smallest.saturating_mul(4);
     }
+}
+
+/// A tree whose stacks with weight are turned over: what allocates comes first, its callers after
+/// it. The weight of a stack is then at its outermost caller.
+pub(super) fn inverted<const N: usize>(
+    tree: &CallTree,
+    own: &[[u64; N]],
+) -> (CallTree, Vec<[u64; N]>) {
+    let mut builder = TreeBuilder::default();
+    let mut weights = Vec::new();
+    for (node, &weight) in tree.nodes().zip(own) {
+        if weight == [0; N] {
+            continue;
+        }
+        let last = tree.stack(node).fold(None, |inner, caller| {
+            Some(builder.child(inner, tree.label(caller)))
+        });
+        let last = last.unwrap_or_default() as usize;
+        weights.resize(weights.len().max(last + 1), [0; N]);
+        // Different stacks are different when turned over, so nothing is there yet.
+        weights[last] = weight;
+    }
+    let tree = builder.finish();
+    weights.resize(tree.len(), [0; N]);
+    (tree, weights)
 }
 
 /// The weight of each node with all that it calls.
@@ -139,14 +164,17 @@ fn folded(tree: &CallTree, node: NodeId, texts: &[String]) -> String {
     frames.join(";")
 }
 
-/// Writes one line for each of `rows`, a node and its columns. Needs memory for one stack.
+/// Writes one line for each node with weight, its columns behind it. Needs memory for one stack.
 pub(super) fn write_folded<const N: usize>(
     out: &mut dyn Write,
     tree: &CallTree,
     texts: &[String],
-    rows: impl Iterator<Item = (NodeId, [u64; N])>,
+    own: &[[u64; N]],
 ) -> io::Result<()> {
-    for (node, columns) in rows {
+    for (node, columns) in tree.nodes().zip(own) {
+        if columns.iter().all(|&column| column == 0) {
+            continue;
+        }
         out.write_all(folded(tree, node, texts).as_bytes())?;
         for column in columns {
             write!(out, " {column}")?;
@@ -207,6 +235,22 @@ mod tests {
         let drawn = drawn(&builder.finish(), &[1_000_000, 3, 4], &texts);
         assert_eq!(drawn.lines, ["main 1000003", "[small stacks] 4"]);
         assert_eq!(drawn.factor, 1);
+    }
+
+    #[test]
+    fn inverted_stacks_begin_where_memory_is_allocated() {
+        let mut builder = TreeBuilder::default();
+        let main = builder.child(None, 0);
+        let a = builder.child(Some(main), 1);
+        builder.child(Some(a), 2);
+        let b = builder.child(Some(main), 3);
+        builder.child(Some(b), 2);
+        let texts = ["main", "a", "push", "b"].map(String::from);
+        let (tree, own) = inverted(&builder.finish(), &[[7], [0], [10], [0], [20]]);
+        let own: Vec<u64> = own.into_iter().flatten().collect();
+        let mut lines = drawn(&tree, &own, &texts).lines;
+        lines.sort();
+        assert_eq!(lines, ["main 7", "push;a;main 10", "push;b;main 20"]);
     }
 
     #[test]

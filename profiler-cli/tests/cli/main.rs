@@ -2,6 +2,7 @@
 
 mod diff;
 mod failures;
+mod filter;
 mod fixture;
 mod flamegraph;
 mod hostile;
