@@ -340,6 +340,11 @@ pub struct Symbols {
     pub line: Vec<u32>,
     /// Distinct frames: whether the call was inlined into the next frame of its row.
     pub inlined: Vec<bool>,
+    /// Distinct frames: what a function of a standard container was compiled for, where its name
+    /// does not say so (`shop::Cart, alloc::alloc::Global`); index into `strings`, or `-1`. Empty
+    /// if none is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub generics: Vec<i64>,
     /// For each row of the stacks its first entry in `frame`, and one entry more for the end.
     pub first_frame: Vec<u32>,
     /// Indices into the columns of distinct frames.

@@ -129,6 +129,10 @@ fn check_symbols(symbols: &Symbols, frames: usize, modules: usize) -> Result<(),
     ] {
         same_length(column, length, "symbols.function", distinct)?;
     }
+    if !symbols.generics.is_empty() {
+        let length = symbols.generics.len();
+        same_length("symbols.generics", length, "symbols.function", distinct)?;
+    }
     let strings = symbols.strings.len();
     indices(
         "symbols.function",
@@ -136,10 +140,15 @@ fn check_symbols(symbols: &Symbols, frames: usize, modules: usize) -> Result<(),
         "symbols.strings",
         strings,
     )?;
-    for (row, &file) in symbols.file.iter().enumerate() {
-        if file < -1 || file >= strings as i64 {
-            let problem = format!("is {file}, but symbols.strings has {strings} rows");
-            return Err(at("symbols.file", row, problem));
+    for (column, texts) in [
+        ("symbols.file", &symbols.file),
+        ("symbols.generics", &symbols.generics),
+    ] {
+        for (row, &text) in texts.iter().enumerate() {
+            if text < -1 || text >= strings as i64 {
+                let problem = format!("is {text}, but symbols.strings has {strings} rows");
+                return Err(at(column, row, problem));
+            }
         }
     }
     indices(

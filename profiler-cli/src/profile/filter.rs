@@ -160,5 +160,6 @@ fn hidden_frame(frames: &mut Frames) -> FrameId {
         function,
         line: 0,
         inlined: false,
+        generics: None,
     })
 }

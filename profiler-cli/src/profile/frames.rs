@@ -29,6 +29,8 @@ pub struct Frame {
     pub line: u32,
     /// Whether the function was inlined into its caller.
     pub inlined: bool,
+    /// What a function of a container was compiled for, where its name does not say so.
+    pub generics: Option<TextId>,
 }
 
 /// The functions and frames of a profile.
@@ -60,6 +62,16 @@ impl Frames {
                 });
                 (self.functions.len() - 1) as u32
             })
+    }
+
+    /// The number of a text, which is added if it is new.
+    pub fn text(&mut self, text: &str) -> TextId {
+        self.texts.intern(text)
+    }
+
+    /// What the function of a frame was compiled for, where its name does not say so.
+    pub fn generics(&self, frame: Frame) -> Option<&str> {
+        frame.generics.map(|text| self.texts.get(text))
     }
 
     /// The number of a frame, which is added if it is new.

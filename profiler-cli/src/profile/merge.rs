@@ -264,6 +264,7 @@ impl<'a> Names<'a> {
             .symbols
             .expect("only rows with symbols have distinct frames");
         let (name, file) = name_and_file(symbols, at);
+        let generics = text_or_none(symbols, &symbols.generics, at).map(|types| frames.text(types));
         let name = without_hashes(name.unwrap_or("[?]"));
         let name = self.qualifier.qualify(&name, file);
         let function = frames.function(&name, file, module_path(self.snapshot, module));
@@ -271,6 +272,7 @@ impl<'a> Names<'a> {
             function,
             line: symbols.line.get(at).copied().unwrap_or_default(),
             inlined: symbols.inlined.get(at).copied().unwrap_or_default(),
+            generics,
         });
         if let Some(known) = self.known.get_mut(at) {
             *known = Some((module, frame));
@@ -281,16 +283,18 @@ impl<'a> Names<'a> {
 
 /// The function and the file of a distinct frame.
 fn name_and_file(symbols: &Symbols, at: usize) -> (Option<&str>, Option<&str>) {
-    let text = |at: usize| symbols.strings.get(at).map(String::as_str);
-    let name = symbols
-        .function
-        .get(at)
-        .and_then(|&name| text(name as usize));
-    let file = symbols
-        .file
-        .get(at)
-        .and_then(|&file| text(usize::try_from(file).ok()?));
-    (name, file)
+    let name = symbols.function.get(at);
+    let name = name.and_then(|&name| symbols.strings.get(name as usize));
+    (
+        name.map(String::as_str),
+        text_or_none(symbols, &symbols.file, at),
+    )
+}
+
+/// The text that row `at` of a column points to.
+fn text_or_none<'a>(symbols: &'a Symbols, column: &[i64], at: usize) -> Option<&'a str> {
+    let text = usize::try_from(*column.get(at)?).ok()?;
+    symbols.strings.get(text).map(String::as_str)
 }
 
 /// The frame of a row without a name: a special one, or an address in a binary.
@@ -311,6 +315,7 @@ fn unnamed(frames: &mut Frames, snapshot: &Snapshot, module: u32, address: u64) 
         function,
         line: 0,
         inlined: false,
+        generics: None,
     })
 }
 

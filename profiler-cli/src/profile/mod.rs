@@ -16,9 +16,11 @@ mod frames;
 mod merge;
 pub mod owner;
 mod qualify;
+mod retained_type;
 mod sites;
 pub mod symbol_name;
 mod text;
+mod type_text;
 mod values;
 
 use heaplens::snapshot::{Header, RecorderMode};

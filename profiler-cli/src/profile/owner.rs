@@ -131,7 +131,9 @@ pub(super) enum Place {
 
 impl Place {
     pub(super) fn of(file: &str) -> Self {
+        // What std itself depends on is built below `/rust/deps`.
         let standard = file.starts_with("/rustc/")
+            || file.starts_with("/rust/deps/")
             || file.contains("/lib/rustlib/src/rust/library/")
             || file.starts_with("library/std/")
             || file.starts_with("library/core/")
@@ -232,6 +234,11 @@ mod tests {
             ("<json::Value as shop::Ext>::shout", None, Origin::Own),
             ("alloc::vec::Vec<shop::Cart>::push", None, Origin::Runtime),
             ("heaplens::recorder::on_alloc", checkout, Origin::Runtime),
+            (
+                "do_alloc<alloc::alloc::Global>",
+                Some("/rust/deps/hashbrown-0.16.1/src/raw/mod.rs"),
+                Origin::Runtime,
+            ),
             (
                 "sqlite3_malloc",
                 Some("/build/shop/sqlite3.c"),

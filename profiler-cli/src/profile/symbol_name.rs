@@ -102,8 +102,23 @@ impl<'a> Crates<'a> {
     }
 }
 
+/// The name from the path of its type on: `alloc::vec::Vec<u8>` in `<alloc::vec::Vec<u8> as
+/// core::ops::Drop>::drop`, and all of `alloc::vec::Vec<u8>::push`.
+pub(super) fn self_type(function: &str) -> &str {
+    let mut name = function.trim_start();
+    for _ in 0..MAX_NESTING {
+        let Some(inner) = name.strip_prefix('<') else {
+            break;
+        };
+        let inner = before_closing(inner);
+        let self_type = split_once_outside(inner, " as ").map_or(inner, |(front, _)| front);
+        name = without_sigils(self_type);
+    }
+    name
+}
+
 /// Text up to the `>` that closes the `<` in front of it; all of it where none does.
-fn before_closing(text: &str) -> &str {
+pub(super) fn before_closing(text: &str) -> &str {
     let mut depth = 1_usize;
     let mut previous = 0;
     for (at, byte) in text.bytes().enumerate() {
@@ -157,7 +172,7 @@ fn without_sigils(mut text: &str) -> &str {
 }
 
 /// The first segment of a path of two segments or more: its crate.
-fn head(text: &str) -> Option<&str> {
+pub(super) fn head(text: &str) -> Option<&str> {
     let text = without_sigils(text);
     let end = text
         .find(|c: char| !(c == '_' || c.is_alphanumeric()))

@@ -48,6 +48,8 @@ struct Row<'a> {
     #[serde(flatten)]
     numbers: Sides,
     owner: JsonFrame<'a>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    retained_type: Option<String>,
     stack: JsonStack<'a>,
 }
 
@@ -94,6 +96,7 @@ fn json_row<'a>(diff: &Diff<'a>, state: State, row: &diff::Row) -> Row<'a> {
         },
         numbers: sides(diff, &row.before, &row.after),
         owner: JsonFrame::new(profile, profile.owner(row.example)),
+        retained_type: profile.retained_type(row.example),
         stack: JsonStack {
             profile,
             node: row.example,

@@ -182,8 +182,12 @@ fn path(diff: &Diff<'_>, state: State, row: &Row, out: &mut dyn Write) -> io::Re
             units::share(row.change(), diff.grown_bytes())
         )?;
     }
+    let profile = diff.profile(row.side);
+    if let Some(retained) = profile.retained_type(row.example) {
+        write!(out, ", {}", printable(&retained))?;
+    }
     writeln!(out)?;
-    stack(diff.profile(row.side), row.example, out)?;
+    stack(profile, row.example, out)?;
     writeln!(out)
 }
 

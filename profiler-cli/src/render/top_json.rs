@@ -35,6 +35,8 @@ struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     growth_bytes: Option<i64>,
     owner: JsonFrame<'a>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    retained_type: Option<String>,
     stack: JsonStack<'a>,
 }
 
@@ -106,6 +108,7 @@ fn json_row<'a>(row: &TopRow<'a>, by: By, whole: Whole) -> Row<'a> {
             .map(|base| Numbers::new(base, whole.base_sampled)),
         growth_bytes: base.as_ref().map(growth),
         owner: JsonFrame::new(profile, row.owner()),
+        retained_type: profile.retained_type(*example),
         stack: JsonStack {
             profile,
             node: *example,

@@ -37,8 +37,14 @@ pub fn write(
 
     let with_base = rows.iter().any(|row| row.base.is_some());
     let whole = whole(profile, rows, sort);
-    let mut table = vec![heading(by, sort, sampled, with_base)];
-    for row in rows.iter().take(limit) {
+    let rows_shown = &rows[..rows.len().min(limit)];
+    let types: Vec<Option<String>> = rows_shown
+        .iter()
+        .map(|row| row.profile.retained_type(row.example))
+        .collect();
+    let with_types = types.iter().any(Option::is_some);
+    let mut table = vec![heading(by, sort, sampled, with_base, with_types)];
+    for (row, retained) in rows_shown.iter().zip(&types) {
         let values = &row.values;
         let measure = sort.measure(values, row.base.as_ref());
         let mut line = vec![
@@ -56,6 +62,10 @@ pub fn write(
         }
         if sort == Sort::Total {
             line.push(units::unsigned_bytes(values.total_bytes));
+        }
+        if with_types {
+            let retained = retained.as_deref().unwrap_or_default();
+            line.push(printable(retained).into_owned());
         }
         line.push(described(row, by));
         table.push(line);
@@ -78,7 +88,7 @@ fn whole(profile: &Profile, rows: &[TopRow<'_>], sort: Sort) -> i64 {
     }
 }
 
-fn heading(by: By, sort: Sort, sampled: bool, with_base: bool) -> Vec<String> {
+fn heading(by: By, sort: Sort, sampled: bool, with_base: bool, with_types: bool) -> Vec<String> {
     let mut heading = vec!["share", "live"];
     if sampled {
         heading.push("95 %");
@@ -89,6 +99,9 @@ fn heading(by: By, sort: Sort, sampled: bool, with_base: bool) -> Vec<String> {
     }
     if sort == Sort::Total {
         heading.push("total");
+    }
+    if with_types {
+        heading.push("type");
     }
     heading.push(match by {
         By::Function => "function, and its heaviest owner",

@@ -9,7 +9,16 @@ use super::names;
 /// Index of a distinct frame.
 pub(super) type FrameId = u32;
 
-type Frame = (u32, i64, u32, bool);
+/// A distinct frame; texts by their indices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Frame {
+    pub(super) function: u32,
+    pub(super) file: Option<u32>,
+    pub(super) line: u32,
+    pub(super) inlined: bool,
+    /// See [`Symbols::generics`].
+    pub(super) generics: Option<u32>,
+}
 
 /// Columns under construction.
 #[derive(Default)]
@@ -29,14 +38,7 @@ impl Columns {
     }
 
     /// The index of a distinct frame.
-    pub(super) fn frame(
-        &mut self,
-        function: u32,
-        file: Option<u32>,
-        line: u32,
-        inlined: bool,
-    ) -> FrameId {
-        let frame = (function, file.map_or(-1, i64::from), line, inlined);
+    pub(super) fn frame(&mut self, frame: Frame) -> FrameId {
         let next = self.by_id.len() as u32;
         *self.frames.entry(frame).or_insert_with(|| {
             self.by_id.push(frame);
@@ -61,12 +63,19 @@ impl Columns {
         for (text, index) in self.texts {
             strings[index as usize] = text;
         }
+        let or_none = |text: Option<u32>| text.map_or(-1, i64::from);
+        let frames = &self.by_id;
+        let generics = match frames.iter().any(|frame| frame.generics.is_some()) {
+            true => frames.iter().map(|frame| or_none(frame.generics)).collect(),
+            false => Vec::new(),
+        };
         Symbols {
             strings,
-            function: self.by_id.iter().map(|frame| frame.0).collect(),
-            file: self.by_id.iter().map(|frame| frame.1).collect(),
-            line: self.by_id.iter().map(|frame| frame.2).collect(),
-            inlined: self.by_id.iter().map(|frame| frame.3).collect(),
+            function: frames.iter().map(|frame| frame.function).collect(),
+            file: frames.iter().map(|frame| or_none(frame.file)).collect(),
+            line: frames.iter().map(|frame| frame.line).collect(),
+            inlined: frames.iter().map(|frame| frame.inlined).collect(),
+            generics,
             first_frame: self.first_frame,
             frame: self.rows,
             sources,
@@ -92,9 +101,10 @@ impl<'a> Previous<'a> {
                 .function
                 .iter()
                 .all(|&text| (text as usize) < strings)
-            && symbols
-                .file
-                .iter()
+            && (symbols.generics.is_empty() || symbols.generics.len() == frames)
+            && [&symbols.file, &symbols.generics]
+                .into_iter()
+                .flatten()
                 .all(|&text| text == -1 || usize::try_from(text).is_ok_and(|text| text < strings))
             && symbols.first_frame.len() == rows + 1
             && symbols.first_frame.is_sorted()
@@ -135,8 +145,19 @@ impl<'a> Previous<'a> {
             let symbols = self.symbols;
             let mut copy = |text: usize| columns.text(names::clean(&symbols.strings[text]));
             let function = copy(symbols.function[index] as usize);
-            let file = usize::try_from(symbols.file[index]).ok().map(copy);
-            columns.frame(function, file, symbols.line[index], symbols.inlined[index])
+            let mut copy_known = |text: Option<&i64>| {
+                text.and_then(|&text| usize::try_from(text).ok())
+                    .map(&mut copy)
+            };
+            let file = copy_known(symbols.file.get(index));
+            let generics = copy_known(symbols.generics.get(index));
+            columns.frame(Frame {
+                function,
+                file,
+                line: symbols.line[index],
+                inlined: symbols.inlined[index],
+                generics,
+            })
         })
     }
 }
@@ -145,14 +166,26 @@ impl<'a> Previous<'a> {
 mod tests {
     use super::*;
 
+    fn frame(function: u32, file: Option<u32>, line: u32, generics: Option<u32>) -> Frame {
+        Frame {
+            function,
+            file,
+            line,
+            inlined: file.is_some(),
+            generics,
+        }
+    }
+
     fn sample() -> Symbols {
         let mut columns = Columns::default();
         let (f, g) = (columns.text("f".into()), columns.text("g".into()));
         let file = columns.text("a.rs".into());
         assert_eq!(columns.text("g".into()), g);
-        let inner = columns.frame(f, Some(file), 3, true);
-        let outer = columns.frame(g, None, 0, false);
-        assert_eq!(columns.frame(f, Some(file), 3, true), inner);
+        let types = columns.text("u8".into());
+        let first = frame(f, Some(file), 3, Some(types));
+        let inner = columns.frame(first);
+        let outer = columns.frame(frame(g, None, 0, None));
+        assert_eq!(columns.frame(first), inner);
         columns.row(&[inner, outer]);
         columns.row(&[]);
         columns.row(&[outer]);
@@ -162,7 +195,7 @@ mod tests {
     #[test]
     fn each_text_and_frame_is_stored_once() {
         let symbols = sample();
-        assert_eq!(symbols.strings, ["f", "g", "a.rs"]);
+        assert_eq!(symbols.strings, ["f", "g", "a.rs", "u8"]);
         assert_eq!(symbols.function, [0, 1]);
         assert_eq!(symbols.file, [2, -1]);
         assert_eq!(symbols.line, [3, 0]);
@@ -187,6 +220,7 @@ mod tests {
                 strings: copy.strings.clone(),
                 file: copy.file.clone(),
                 function: copy.function.clone(),
+                generics: copy.generics.clone(),
                 ..symbols
             }
         );
@@ -197,7 +231,9 @@ mod tests {
         let good = sample();
         assert!(Previous::new(&good, 3).is_some());
         assert!(Previous::new(&good, 2).is_none());
-        let damages: [fn(&mut Symbols); 8] = [
+        let damages: [fn(&mut Symbols); 10] = [
+            |symbols| symbols.generics[0] = 99,
+            |symbols| symbols.generics.truncate(1),
             |symbols| symbols.function[0] = 99,
             |symbols| symbols.file[0] = 99,
             |symbols| symbols.file[0] = -2,

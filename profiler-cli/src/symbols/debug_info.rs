@@ -4,9 +4,11 @@
 //! answered by the symbol table instead.
 
 use addr2line::{Context, LookupContinuation, LookupResult};
+use gimli::UnitOffset;
 
 use super::{
     dwarf::{Slice, Store, is_too_deep, section},
+    generics::Generics,
     split_units::SplitUnits,
 };
 
@@ -17,6 +19,7 @@ const MAX_FRAMES: usize = 256;
 pub(super) struct DebugInfo<'a> {
     context: Context<Slice<'a>>,
     split: SplitUnits<'a>,
+    generics: Generics<'a>,
 }
 
 /// A frame as the file has it: names are still mangled.
@@ -24,6 +27,8 @@ pub(super) struct RawFrame<'a, 'b> {
     pub(super) function: Option<&'a [u8]>,
     pub(super) file: Option<&'b str>,
     pub(super) line: u32,
+    /// Where the debug information has the function or the inlined call.
+    pub(super) entry: Option<UnitOffset>,
 }
 
 impl<'a> DebugInfo<'a> {
@@ -40,7 +45,11 @@ impl<'a> DebugInfo<'a> {
         }
         let context =
             Context::from_dwarf(dwarf).map_err(|error| format!("debug information: {error}"))?;
-        Ok(Self { context, split })
+        Ok(Self {
+            context,
+            split,
+            generics: Generics::default(),
+        })
     }
 
     /// Calls `each` for the frames at an address, innermost first, and says how many there were.
@@ -49,15 +58,7 @@ impl<'a> DebugInfo<'a> {
         address: u64,
         mut each: impl FnMut(RawFrame<'a, '_>),
     ) -> Result<usize, gimli::Error> {
-        let mut lookup = self.context.find_frames(address);
-        let mut frames = loop {
-            match lookup {
-                LookupResult::Output(frames) => break frames?,
-                LookupResult::Load { load, continuation } => {
-                    lookup = continuation.resume(self.split.load(&load));
-                }
-            }
-        };
+        let mut frames = complete(self.context.find_frames(address), &mut self.split)?;
         let mut count = 0;
         while count < MAX_FRAMES
             && let Some(frame) = frames.next()?
@@ -67,14 +68,47 @@ impl<'a> DebugInfo<'a> {
                 function: frame.function.map(|function| function.name.slice()),
                 file: location.as_ref().and_then(|location| location.file),
                 line: location.and_then(|location| location.line).unwrap_or(0),
+                entry: frame.dw_die_offset,
             });
             count += 1;
         }
         Ok(count)
     }
 
+    /// What the function of a frame at this address was compiled for, where its name lacks it and
+    /// it is one of a container: see [`Generics`].
+    pub(super) fn generics(
+        &mut self,
+        address: u64,
+        function: Option<&'a [u8]>,
+        entry: Option<UnitOffset>,
+    ) -> Option<&'a [u8]> {
+        let entry = entry?;
+        if !self.generics.are_lacking(function?) {
+            return None;
+        }
+        let unit = self.context.find_dwarf_and_unit(address);
+        let unit = complete(unit, &mut self.split)?;
+        self.generics.of(unit, entry)
+    }
+
     /// Which split units were asked for and not found.
     pub(super) fn split(&self) -> &SplitUnits<'a> {
         &self.split
+    }
+}
+
+/// The end of a look-up: loads the split units that it asks for.
+fn complete<'a, L>(mut lookup: LookupResult<L>, split: &mut SplitUnits<'a>) -> L::Output
+where
+    L: LookupContinuation<Buf = Slice<'a>>,
+{
+    loop {
+        match lookup {
+            LookupResult::Output(output) => return output,
+            LookupResult::Load { load, continuation } => {
+                lookup = continuation.resume(split.load(&load));
+            }
+        }
     }
 }

@@ -12,6 +12,7 @@ mod debug_dirs;
 mod debug_info;
 mod dwarf;
 mod elf_file;
+mod generics;
 mod identity;
 mod locate;
 mod names;

@@ -46,6 +46,11 @@ pub(super) fn is_rust(raw: &[u8]) -> bool {
     })
 }
 
+/// Types as debug information lists them.
+pub(super) fn type_list(raw: &[u8]) -> String {
+    clean(&String::from_utf8_lossy(raw))
+}
+
 /// Any other text from a file: a path, an error message.
 pub(super) fn clean(text: &str) -> String {
     let mut clean = CleanText::default();

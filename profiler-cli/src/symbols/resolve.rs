@@ -9,14 +9,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use gimli::UnitOffset;
 use heaplens::snapshot::{Module, SymbolSource};
 
 use super::{
-    columns::{Columns, FrameId},
+    columns::{Columns, Frame, FrameId},
     debug_info::{DebugInfo, RawFrame},
     dwarf::Store,
     elf_file::{self, ElfFile, has_debug_info},
-    names,
+    generics, names,
     note::Note,
     split_units::SplitUnits,
     symbol_table::SymbolTable,
@@ -183,27 +184,39 @@ impl<'a> Resolver<'a, '_> {
         address: u64,
         frames: &mut Vec<FrameId>,
     ) -> Result<(), gimli::Error> {
-        let start = frames.len();
-        // A frame is inlined if another follows, so each waits for the next.
-        let mut waiting: Option<Pending> = None;
-        let result = info.frames(address, |frame| {
-            let pending = self.pending(&frame);
-            if let Some(inlined) = waiting.replace(pending) {
-                let name = inlined.function.map(|raw| self.text(raw));
-                frames.push(self.finish(inlined, name, true, address));
-            }
-        });
-        if let Err(error) = result {
-            frames.truncate(start);
-            return Err(error);
-        }
-        if let Some(outermost) = waiting {
-            self.coverage.known += 1;
-            self.coverage.with_lines += usize::from(outermost.is_covered);
-            let name = self
-                .containing_name(outermost.function, address)
-                .map(|raw| self.text(raw));
-            frames.push(self.finish(outermost, name, false, address));
+        let mut pending: Vec<Pending> = Vec::new();
+        info.frames(address, |frame| pending.push(self.pending(&frame)))?;
+        let Some(outermost) = pending.len().checked_sub(1) else {
+            return Ok(());
+        };
+        for (at, frame) in pending.into_iter().enumerate() {
+            // All but the last one were inlined into the next.
+            let is_inlined = at < outermost;
+            let name = if is_inlined {
+                frame.function
+            } else {
+                self.coverage.known += 1;
+                self.coverage.with_lines += usize::from(frame.is_covered);
+                self.containing_name(frame.function, address)
+            };
+            let generics = if name == frame.function {
+                info.generics(address, frame.function, frame.entry)
+            } else {
+                // The symbol's name took the place of the short one.
+                frame.function.and_then(generics::arguments)
+            };
+            let generics = generics.map(|raw| self.columns.text(names::type_list(raw)));
+            let function = match name {
+                Some(raw) => self.text(raw),
+                None => self.unknown(address),
+            };
+            frames.push(self.columns.frame(Frame {
+                function,
+                file: frame.file,
+                line: frame.line,
+                inlined: is_inlined,
+                generics,
+            }));
         }
         Ok(())
     }
@@ -220,7 +233,13 @@ impl<'a> Resolver<'a, '_> {
                 self.unknown(address)
             }
         };
-        self.columns.frame(function, None, 0, false)
+        self.columns.frame(Frame {
+            function,
+            file: None,
+            line: 0,
+            inlined: false,
+            generics: None,
+        })
     }
 
     /// Line tables come with short names (`compose`); symbols have the whole path.
@@ -245,20 +264,9 @@ impl<'a> Resolver<'a, '_> {
             function: frame.function,
             file,
             line: frame.line,
+            entry: frame.entry,
             is_covered,
         }
-    }
-
-    fn finish(
-        &mut self,
-        frame: Pending<'a>,
-        name: Option<u32>,
-        inlined: bool,
-        address: u64,
-    ) -> FrameId {
-        let function = name.unwrap_or_else(|| self.unknown(address));
-        self.columns
-            .frame(function, frame.file, frame.line, inlined)
     }
 
     fn text(&mut self, raw: &'a [u8]) -> u32 {
@@ -278,6 +286,7 @@ struct Pending<'a> {
     function: Option<&'a [u8]>,
     file: Option<u32>,
     line: u32,
+    entry: Option<UnitOffset>,
     is_covered: bool,
 }
 

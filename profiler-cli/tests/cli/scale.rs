@@ -65,6 +65,7 @@ fn large(sequence: u64) -> Snapshot {
             .collect(),
         line: (0..FUNCTIONS).map(|n| n % 5_000).collect(),
         inlined: vec![false; FUNCTIONS as usize],
+        generics: Vec::new(),
         first_frame: (0..=rows).collect(),
         frame: (0..rows)
             .map(|row| row.wrapping_mul(40_503) % FUNCTIONS)

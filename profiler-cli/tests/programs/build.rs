@@ -46,8 +46,9 @@ name = "inner"
 edition = "2024"
 "#;
 
-const SOURCES: [(&str, &str); 5] = [
+const SOURCES: [(&str, &str); 6] = [
     ("asynchronous", include_str!("source/asynchronous.rs")),
+    ("containers", include_str!("source/containers.rs")),
     ("fallible", include_str!("source/fallible.rs")),
     ("keep", include_str!("source/keep.rs")),
     ("pulse", include_str!("source/pulse.rs")),

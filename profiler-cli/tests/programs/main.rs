@@ -8,6 +8,7 @@ mod build_profiles;
 mod deployment;
 mod named;
 mod one_line;
+mod retained_types;
 mod rotation;
 mod run;
 mod travel;

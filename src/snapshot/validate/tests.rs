@@ -104,6 +104,7 @@ fn with_symbols(change: impl FnOnce(&mut Symbols)) -> Result<(), Invalid> {
         file: vec![1],
         line: vec![3],
         inlined: vec![false],
+        generics: vec![-1],
         first_frame: vec![0, 1, 1, 2],
         frame: vec![0, 0],
         sources: vec![SymbolSource::Missing, SymbolSource::DebugInfo],
@@ -128,6 +129,9 @@ fn symbols_have_their_shape() {
     assert!(problem(|s| s.file[0] = 2).starts_with("symbols.file[0] is 2"));
     assert!(problem(|s| s.line.clear()).starts_with("symbols.line has 0 rows"));
     assert!(problem(|s| s.inlined.clear()).starts_with("symbols.inlined has 0 rows"));
+    assert!(problem(|s| s.generics[0] = 2).starts_with("symbols.generics[0] is 2"));
+    assert!(problem(|s| s.generics.push(0)).starts_with("symbols.generics has 2 rows"));
+    assert_eq!(with_symbols(|s| s.generics.clear()), Ok(()));
     assert!(problem(|s| s.frame[1] = 1).starts_with("symbols.frame[1] is 1"));
     assert!(problem(|s| s.first_frame.clear()).starts_with("symbols.first_frame has 0 rows"));
     assert!(problem(|s| s.first_frame[0] = 1).starts_with("symbols.first_frame[0] is 1"));
