@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::top::{By, Sort};
 use crate::input;
-use crate::profile::Filter;
+use crate::profile::owner::Workspace;
+use crate::profile::{Filter, OwnCrates};
 
 /// Shows which code allocated the memory that a Rust program still holds.
 ///
@@ -94,7 +95,8 @@ pub struct NameArgs {
     /// Look for unstripped programs and debug files here too; may be given several times
     #[arg(long = "debug-dir", value_name = "DIR")]
     pub debug_dirs: Vec<PathBuf>,
-    /// Count these crates as your own code, beside the program's main crate
+    /// Count these crates as your own code, beside the program's main crate [default: those of the
+    /// workspace around the current folder, if it builds the program]
     #[arg(long, value_name = "CRATE,…", value_delimiter = ',')]
     pub owner_crates: Vec<String>,
     #[command(flatten)]
@@ -109,9 +111,21 @@ impl NameArgs {
     pub(crate) fn options(&self) -> input::Options {
         input::Options {
             debug_dirs: self.debug_dirs.clone(),
-            owner_crates: self.owner_crates.clone(),
+            own_crates: self.own_crates(),
             filter: self.filter.clone(),
             ..input::Options::default()
+        }
+    }
+
+    /// Whoever names crates need not be told of others.
+    fn own_crates(&self) -> OwnCrates {
+        let workspace = match self.owner_crates.is_empty() {
+            true => input::workspace::current(),
+            false => Workspace::default(),
+        };
+        OwnCrates {
+            named: self.owner_crates.clone(),
+            workspace,
         }
     }
 }

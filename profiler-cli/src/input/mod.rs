@@ -12,13 +12,14 @@
 //! ```
 
 mod select;
+pub mod workspace;
 
 use std::path::{Path, PathBuf};
 
 use heaplens::snapshot::{self, Ages, Header, Limits, Snapshot};
 
 use crate::error::Error;
-use crate::profile::{Filter, Profile, ProfileBuilder};
+use crate::profile::{Filter, OwnCrates, Profile, ProfileBuilder};
 use crate::render::{escape::printable, units};
 use crate::symbols::{self, symbolize};
 
@@ -30,7 +31,7 @@ pub struct Options {
     /// Folders with unstripped programs or debug files.
     pub debug_dirs: Vec<PathBuf>,
     /// Crates that count as the user's own, beside the program's main crate.
-    pub owner_crates: Vec<String>,
+    pub own_crates: OwnCrates,
     /// Which stacks and frames to look at.
     pub filter: Filter,
     /// What reading a file may cost.
@@ -84,7 +85,7 @@ pub fn load<P: AsRef<Path>>(
     progress: &mut dyn FnMut(Step<'_>),
 ) -> Result<Loaded, Error> {
     let files = expand(patterns)?;
-    let mut builder = ProfileBuilder::new(&options.owner_crates);
+    let mut builder = ProfileBuilder::new(&options.own_crates);
     let mut notes = Vec::new();
     for (at, file) in files.iter().enumerate() {
         progress(Step::Reading {

@@ -3,7 +3,7 @@
 use heaplens::snapshot::{SPECIAL_MODULE, Snapshot, SpecialFrame, Symbols};
 
 use super::call_tree::AHEAD;
-use super::owner::{Origin, OwnerRules, is_allocator_entry, is_allocator_symbol};
+use super::owner::{Origin, OwnCrates, OwnerRules, is_allocator_entry, is_allocator_symbol};
 use super::qualify::Qualifier;
 use super::sites::SitesByNode;
 use super::symbol_name::{Crates, is_crate_main, without_hashes};
@@ -28,14 +28,14 @@ pub struct ProfileBuilder {
 }
 
 impl ProfileBuilder {
-    /// An empty profile. Code of the crates in `owner_crates` counts as the user's own.
-    pub fn new(owner_crates: &[String]) -> Self {
+    /// An empty profile. Code of `own` crates counts as the user's own.
+    pub fn new(own: &OwnCrates) -> Self {
         Self {
             frames: Frames::default(),
             tree: TreeBuilder::default(),
             sites: SitesByNode::default(),
             sources: Vec::new(),
-            rules: OwnerRules::new(owner_crates),
+            rules: OwnerRules::new(own),
         }
     }
 

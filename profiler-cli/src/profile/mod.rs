@@ -29,7 +29,7 @@ pub use call_tree::{CallTree, NodeId, TreeBuilder};
 pub use filter::Filter;
 pub use frames::{Frame, FrameId, Frames, Function, FunctionId};
 pub use merge::ProfileBuilder;
-pub use owner::Origin;
+pub use owner::{Origin, OwnCrates};
 pub use text::{TextId, Texts};
 pub use values::{Values, half_width};
 

@@ -10,7 +10,8 @@
 //! 4. Functions whose source lies in a registry, a git checkout of cargo or a `vendor` folder are
 //!    [`Origin::Library`], and so are C and C++: functions without a crate, not in a `.rs` file.
 //! 5. Functions of the program's main crate are [`Origin::Own`]. That is the crate of the `main`
-//!    that Rust's runtime calls, and the crate that the executable is named after.
+//!    that Rust's runtime calls, and the crate that the executable is named after. So are all
+//!    crates of the [`Workspace`] that builds a program of this name.
 //! 6. Functions whose source file is known and none of the above are [`Origin::Own`]: a crate of
 //!    the same workspace.
 //! 7. What is left has a crate and no known file, as in a release build without line tables:
@@ -39,23 +40,40 @@ pub enum Origin {
     Special,
 }
 
+/// A cargo workspace.
+#[derive(Debug, Clone, Default)]
+pub struct Workspace {
+    /// Crates of the programs that it builds: binaries, examples, tests, benchmarks.
+    pub programs: Vec<String>,
+    /// All its crates.
+    pub crates: Vec<String>,
+}
+
+/// What is known of the user's own crates before any snapshot is read.
+#[derive(Debug, Clone, Default)]
+pub struct OwnCrates {
+    /// Named by the user.
+    pub named: Vec<String>,
+    /// Of programs that this workspace builds, its crates.
+    pub workspace: Workspace,
+}
+
 /// Decides the [`Origin`] of functions.
 #[derive(Debug, Clone, Default)]
 pub struct OwnerRules {
     named: FxHashSet<String>,
+    workspace: Workspace,
     main: FxHashSet<String>,
 }
 
 impl OwnerRules {
-    /// Rules under which the crates in `owner_crates` are the user's own. Dashes and underscores
-    /// are the same, as for cargo.
-    pub fn new(owner_crates: &[String]) -> Self {
-        let named = owner_crates
-            .iter()
-            .map(|name| name.trim().replace('-', "_"))
-            .collect();
+    /// Rules under which `own` crates are the user's own. Dashes and underscores are the same in
+    /// those that the user named, as for cargo.
+    pub fn new(own: &OwnCrates) -> Self {
+        let named = own.named.iter();
         Self {
-            named,
+            named: named.map(|name| name.trim().replace('-', "_")).collect(),
+            workspace: own.workspace.clone(),
             main: FxHashSet::default(),
         }
     }
@@ -67,7 +85,8 @@ impl OwnerRules {
         }
     }
 
-    /// Makes the crate that an executable is named after a main crate of the program.
+    /// Makes the crate that an executable is named after a main crate of the program, and with it
+    /// those of the workspace that builds it.
     pub fn add_executable(&mut self, path: &str) {
         let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
         let name = name.strip_suffix(" (deleted)").unwrap_or(name);
@@ -81,7 +100,13 @@ impl OwnerRules {
             }
             _ => name,
         };
-        self.add_main_crate(&name.replace('-', "_"));
+        let name = name.replace('-', "_");
+        if self.workspace.programs.contains(&name) {
+            let crates = self.workspace.crates.iter();
+            self.main
+                .extend(crates.filter(|name| !is_standard(name)).cloned());
+        }
+        self.add_main_crate(&name);
     }
 
     /// Where a function comes from. Special frames are not functions and are not asked about.
@@ -198,7 +223,10 @@ mod tests {
     use super::*;
 
     fn rules() -> OwnerRules {
-        let mut rules = OwnerRules::new(&["lay-out".to_owned()]);
+        let mut rules = OwnerRules::new(&OwnCrates {
+            named: vec!["lay-out".to_owned()],
+            ..OwnCrates::default()
+        });
         rules.add_main_crate("shop");
         rules
     }
@@ -271,6 +299,23 @@ mod tests {
             let mut rules = OwnerRules::default();
             rules.add_executable(path);
             assert_eq!(rules.origin("my_app::run", None), Origin::Own, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_workspace_owns_its_crates_in_the_programs_that_it_builds() {
+        let own = OwnCrates {
+            workspace: Workspace {
+                programs: vec!["shop".to_owned()],
+                crates: ["shop", "cart", "alloc"].map(str::to_owned).into(),
+            },
+            ..OwnCrates::default()
+        };
+        for (path, origin) in [("/srv/shop", Origin::Own), ("/srv/other", Origin::Unplaced)] {
+            let mut rules = OwnerRules::new(&own);
+            rules.add_executable(path);
+            assert_eq!(rules.origin("cart::add", None), origin, "{path}");
+            assert_eq!(rules.origin("alloc::fmt::format", None), Origin::Runtime);
         }
     }
 

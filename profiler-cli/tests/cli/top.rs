@@ -339,3 +339,38 @@ fn an_inlined_allocator_is_neither_shown_nor_blamed() {
     assert_eq!(row["owner"]["function"], cache);
     assert_eq!(row["stack"][0]["function"], cache);
 }
+
+/// A crate of the workspace and a library look alike in a build without source paths.
+#[test]
+fn the_workspace_tells_whose_a_crate_is() {
+    let folder = tempdir().unwrap();
+    let snapshot = Fixture::new(1)
+        .site(&["shop::main", "cart::add", "serde::from"], 1_000, 1)
+        .write(&folder, "a.json.gz");
+    let owner_in = |place: &std::path::Path| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_heaplens"))
+            .args(args!["top", snapshot, "--format", "json"])
+            .current_dir(place)
+            .output()
+            .unwrap();
+        let top: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        top["rows"][0]["owner"]["function"].clone()
+    };
+    let workspace = folder.path().join("workspace");
+    for (package, target) in [("shop", "main.rs"), ("cart", "lib.rs")] {
+        let source = workspace.join(package).join("src");
+        std::fs::create_dir_all(&source).unwrap();
+        std::fs::write(source.join(target), "").unwrap();
+        let manifest = format!("[package]\nname = '{package}'\n");
+        std::fs::write(workspace.join(package).join("Cargo.toml"), manifest).unwrap();
+    }
+    std::fs::write(
+        workspace.join("Cargo.toml"),
+        "[workspace]\nmembers = ['shop', 'cart']\nresolver = '3'\n",
+    )
+    .unwrap();
+    assert_eq!(owner_in(folder.path()), "shop::main");
+    assert_eq!(owner_in(&workspace.join("cart")), "cart::add");
+    std::fs::write(workspace.join("Cargo.toml"), "[workspace\n").unwrap();
+    assert_eq!(owner_in(&workspace), "shop::main", "cargo has no answer");
+}
