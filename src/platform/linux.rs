@@ -109,6 +109,23 @@ pub(crate) fn main_stack_limit() -> u64 {
     limit.rlim_cur.clamp(8 << 20, UNLIMITED)
 }
 
+/// The stack that the calling thread has for its signal handlers; empty where it has none. May be
+/// called in the hook, and in a signal handler.
+pub(crate) fn signal_stack() -> std::ops::Range<u64> {
+    let mut stack = libc::stack_t {
+        ss_sp: null_mut(),
+        ss_flags: libc::SS_DISABLE,
+        ss_size: 0,
+    };
+    // SAFETY: asks only, and writes to the local above.
+    let result = unsafe { libc::sigaltstack(std::ptr::null(), &mut stack) };
+    if result != 0 || stack.ss_flags & libc::SS_DISABLE != 0 {
+        return 0..0;
+    }
+    let start = stack.ss_sp as u64;
+    start..start.saturating_add(stack.ss_size as u64)
+}
+
 /// Bounds of the caller's stack as the threads library knows them. Not for the hook: it allocates.
 #[cfg(test)]
 pub(crate) fn own_stack_bounds() -> Option<std::ops::Range<u64>> {
