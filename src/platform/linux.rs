@@ -37,6 +37,16 @@ pub(crate) fn map_zeroed(len: usize) -> Option<NonNull<u8>> {
     NonNull::new(address.cast())
 }
 
+/// Whether so many bytes of address space are left. May be called in the hook.
+pub(crate) fn has_address_space(len: usize) -> bool {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a fresh mapping that nobody may touch, and that goes away at once.
+    unsafe {
+        let address = libc::mmap(null_mut(), len, libc::PROT_NONE, flags, -1, 0);
+        address != libc::MAP_FAILED && libc::munmap(address, len) == 0
+    }
+}
+
 /// From linux/prctl.h.
 const PR_SET_VMA: c_int = 0x53564d41;
 const PR_SET_VMA_ANON_NAME: usize = 0;

@@ -44,6 +44,15 @@ use thread_state::{Emergency, Local, Threads, local};
 /// Most nodes of the tree of stacks, and so of sites.
 const NODES: usize = 1 << 20;
 
+/// Address space that must be there before any table is mapped: twice what all of them take. Under a
+/// limit the program keeps as much, or all of it.
+const fn address_space_wanted(mode: Mode) -> usize {
+    match mode {
+        Mode::Exact => 600 << 20,
+        _ => 2_400 << 20,
+    }
+}
+
 /// Everything that is recorded about one process.
 pub(crate) struct Recorder {
     settings: Settings,
@@ -221,7 +230,11 @@ pub(crate) unsafe fn forward_alloc<A: GlobalAlloc>(
 
 impl Recorder {
     fn new(settings: Settings) -> Self {
-        let tree = SiteTree::new(NODES, settings.depth as usize);
+        let nodes = match platform::has_address_space(address_space_wanted(settings.mode)) {
+            true => NODES,
+            false => 0,
+        };
+        let tree = SiteTree::new(nodes, settings.depth as usize);
         let special = |frame| tree.child(ROOT, special_frame(frame));
         let special = SpecialSites {
             before_start: special(SpecialFrame::BeforeStart),
@@ -231,7 +244,7 @@ impl Recorder {
         };
         let is_exact = settings.mode == Mode::Exact;
         let counters = Counters::new(if is_exact { tree.capacity() } else { 0 });
-        let samples = if is_exact {
+        let samples = if is_exact || tree.capacity() == 0 {
             Samples::none()
         } else {
             Samples::new(tree.capacity())

@@ -76,12 +76,15 @@ fn calls(random: &mut fastrand::Rng) {
 
 const THREADS: usize = 8;
 
-/// Less than a thread's state, but more than the inner allocator needs for a few blocks.
-const LITTLE: u64 = 256 << 10;
-
 /// Threads make their first allocation when no address space is left: there is no state for them, but
 /// they are served, and what they keep is in the books.
 pub(crate) fn for_thread_states() {
+    // The system's allocator has a little in reserve, for all threads alike.
+    // SAFETY: sets two options.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_TOP_PAD, 4 << 20);
+    }
     let _profiler = start();
     let books = Books::open();
     let stages = [(); 3].map(|()| Barrier::new(THREADS + 1));
@@ -96,7 +99,7 @@ pub(crate) fn for_thread_states() {
         })
     });
     ready.wait();
-    limit_address_space(Some(bytes_mapped() + LITTLE));
+    limit_address_space(Some(bytes_mapped()));
     limited.wait();
     done.wait();
     limit_address_space(None);

@@ -4,12 +4,17 @@
 //! or to the inner allocator's calls run over all of them; those about stacks, signals and the process
 //! over the system's allocator in both modes.
 
+mod environment;
 mod forks;
 mod layouts;
+mod libraries;
 mod memory;
+mod misuse;
 mod reuse;
 mod signals;
 mod small_stacks;
+mod stacks;
+mod teardown;
 
 use crate::driver::Ended;
 
@@ -90,6 +95,32 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         expect: small_stacks::is_told_of_an_overflow,
         ..of_process("stack_overflow", small_stacks::that_overflow)
+    },
+    Scenario {
+        interval: "20ms",
+        ..of_process("dlopen_storm", libraries::come_and_go)
+    },
+    Scenario {
+        expect: teardown::leaves_a_last_snapshot,
+        ..scenario("thread_teardown", teardown::is_survived)
+    },
+    scenario("stack_switches", stacks::are_switched),
+    of_process("broken_unwinding", stacks::that_cannot_be_unwound),
+    scenario("foreign_frees", misuse::of_foreign_blocks),
+    Scenario {
+        expect: misuse::is_told_of_the_folder,
+        ..of_process("locked_streams", misuse::of_the_standard_streams)
+    },
+    of_process("closed_streams", environment::without_standard_streams),
+    of_process("no_proc", environment::without_proc),
+    Scenario {
+        over: Over::Others,
+        ..scenario("churn_and_balance", environment::churn_and_balance)
+    },
+    of_process("setuid", environment::ignores_settings_where_setuid),
+    Scenario {
+        over: Over::Others,
+        ..scenario("says_its_settings", environment::says_its_settings)
     },
 ];
 

@@ -6,7 +6,7 @@
 use crate::c_library::{Builder, Library};
 use crate::host::{Books, block, churn, start, storm, take};
 use crate::inner::is_inside;
-use crate::stack_use::stack_of_a_call;
+use crate::stack_use::{stack_of_a_call, stack_of_inner_call};
 use fastrand::Rng;
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::arch::asm;
@@ -66,7 +66,8 @@ unsafe fn set_signal_stack(start: *mut c_void, size: usize) {
 fn use_small_signal_stack() {
     // SAFETY: reads a constant table.
     let of_kernel = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
-    let needed = of_kernel + stack_of_a_call() + (1 << 10);
+    // Calls differ, those of the inner allocator above all.
+    let needed = of_kernel + stack_of_a_call() + stack_of_inner_call();
     use_signal_stack(needed.next_multiple_of(4096).max(SMALL));
 }
 
@@ -138,6 +139,7 @@ fn stop_steps() {
 }
 
 /// A life of a block with a call in each way, step by step.
+#[inline(never)]
 fn step_through_life(size: usize, zeroed: bool) {
     let layout = Layout::from_size_align(size, 16).expect("a layout");
     // SAFETY: the block is used with its own layout, and freed once.
@@ -221,7 +223,10 @@ const MARKED: usize = 70_001;
 pub(crate) fn that_jump_out() {
     jump_out(|| {
         extern "C" fn work(_: *mut c_void) {
+            // Further in than what is allocated after the jump, which proves by that that there was one.
+            let frame = black_box([0u8; 4_000]);
             step_through_life(4_000, false);
+            black_box(frame);
         }
         (JUMP.get().expect("set at the start").until_jump)(work, null_mut()) == 1
     });

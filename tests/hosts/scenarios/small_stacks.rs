@@ -23,7 +23,7 @@ pub(crate) fn of_threads() {
         "{call} bytes of stack, of which {inner} are the inner allocator's"
     );
     // Thread-locals and the library's descriptor lie on the stack too.
-    let size = (8 << 10) + call;
+    let size = (8 << 10) + call + inner;
     let size = size.next_multiple_of(4 << 10).max(SMALLEST);
     let books = Books::open();
     for _ in 0..storm(1_000) {
@@ -46,9 +46,10 @@ pub(crate) fn that_overflow() {
 fn recurse(level: usize) -> Vec<u8> {
     let frame = black_box([level as u8; 200]);
     let below = block(1 + level % 5_000);
-    let deeper = recurse(level + 1);
-    black_box((frame, below));
-    deeper
+    if level < black_box(usize::MAX) {
+        drop(recurse(level + 1));
+    }
+    black_box((frame, below)).1
 }
 
 pub(crate) fn is_told_of_an_overflow(ended: &Ended) -> Result<(), String> {
