@@ -372,8 +372,8 @@ impl Recorder {
         // It may lie within the thread's own stack.
         let signal_stack = platform::signal_stack();
         let is_on_own = |sp| !signal_stack.contains(&sp) && self.bounds.end_of(sp).is_some();
-        let is_gone = is_on_own(sp)
-            && (signal_stack.contains(&active) || sp >= active && is_on_own(active));
+        let is_gone =
+            is_on_own(sp) && (signal_stack.contains(&active) || sp >= active && is_on_own(active));
         if let Some(state) = local.state().filter(|_| is_gone) {
             // SAFETY: this thread owns the state, and the frame that had the memory is gone.
             unsafe { (*state.as_ptr()).memory.forget() };

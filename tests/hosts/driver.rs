@@ -51,7 +51,10 @@ pub(crate) fn main() -> ExitCode {
         .filter(|argument| !argument.starts_with('-'))
         .collect();
     let is_asked = |scenario: &&Scenario| {
-        asked.is_empty() || asked.iter().any(|part| scenario.name.contains(part.as_str()))
+        asked.is_empty()
+            || asked
+                .iter()
+                .any(|part| scenario.name.contains(part.as_str()))
     };
     let runs: Vec<Run> = ALL.iter().filter(is_asked).flat_map(runs_of).collect();
     let workers = thread::available_parallelism().map_or(2, usize::from);
@@ -159,9 +162,8 @@ impl Run {
         }
         let child = command.spawn().expect("this program starts");
         let status = watchdog::wait(child, is_full);
-        let text = |path: &Path| {
-            String::from_utf8_lossy(&fs::read(path).expect("the file")).into_owned()
-        };
+        let text =
+            |path: &Path| String::from_utf8_lossy(&fs::read(path).expect("the file")).into_owned();
         let (stdout, stderr) = (text(&stdout), text(&stderr));
         let status = status.map_err(|stacks| format!("{stacks}\n{stdout}{stderr}"))?;
         Ok(Ended {

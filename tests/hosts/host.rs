@@ -95,7 +95,10 @@ impl Books {
         assert!(excess.abs() < BESIDE, "{excess} bytes too many are live");
         for (site, &bytes) in snapshot.sites.live_bytes.iter().enumerate() {
             let count = snapshot.sites.live_count[site];
-            assert!(bytes >= 0 && count >= 0, "site {site}: {bytes} bytes in {count}");
+            assert!(
+                bytes >= 0 && count >= 0,
+                "site {site}: {bytes} bytes in {count}"
+            );
         }
         snapshot
     }
@@ -122,7 +125,10 @@ pub(crate) fn bare_thread<F: FnOnce() + Send>(stack: usize, work: F) -> libc::pt
         let mut thread = 0;
         assert_eq!(libc::pthread_attr_init(&mut attributes), 0);
         assert_eq!(libc::pthread_attr_setstacksize(&mut attributes, stack), 0);
-        assert_eq!(libc::pthread_create(&mut thread, &attributes, run::<F>, work), 0);
+        assert_eq!(
+            libc::pthread_create(&mut thread, &attributes, run::<F>, work),
+            0
+        );
         libc::pthread_attr_destroy(&mut attributes);
         thread
     }
@@ -130,5 +136,8 @@ pub(crate) fn bare_thread<F: FnOnce() + Send>(stack: usize, work: F) -> libc::pt
 
 pub(crate) fn join(thread: libc::pthread_t) {
     // SAFETY: a thread that was not joined before.
-    assert_eq!(unsafe { libc::pthread_join(thread, std::ptr::null_mut()) }, 0);
+    assert_eq!(
+        unsafe { libc::pthread_join(thread, std::ptr::null_mut()) },
+        0
+    );
 }

@@ -1,7 +1,7 @@
 //! How much stack a call of the allocator takes.
 
-use crate::inner::Inner;
 use crate::host::on_bare_thread;
+use crate::inner::Inner;
 use std::alloc::{GlobalAlloc, Layout, alloc, dealloc};
 use std::arch::asm;
 use std::hint::black_box;
@@ -47,7 +47,8 @@ fn stack_below(work: &mut dyn FnMut()) -> usize {
     }
     black_box(work)();
     // SAFETY: as above.
-    let is_touched = |&address: &usize| unsafe { (address as *const [u8; 8]).read_volatile() } != [PAINT; 8];
+    let is_touched =
+        |&address: &usize| unsafe { (address as *const [u8; 8]).read_volatile() } != [PAINT; 8];
     let lowest = painted.step_by(8).find(is_touched);
     lowest.map_or(0, |address| sp - address)
 }

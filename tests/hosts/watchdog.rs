@@ -20,7 +20,10 @@ pub(crate) fn wait(mut host: Child, is_full: bool) -> Result<ExitStatus, String>
         match host.try_wait().expect("the host is our child") {
             Some(status) => break Ok(status),
             None if start.elapsed() > patience => {
-                break Err(format!("hangs after {patience:?}\n{}", stacks_of_group(group)));
+                break Err(format!(
+                    "hangs after {patience:?}\n{}",
+                    stacks_of_group(group)
+                ));
             }
             None => sleep(Duration::from_millis(5)),
         }
@@ -47,7 +50,13 @@ fn stacks_of_group(group: u32) -> String {
 
 fn stacks_by_gdb(process: u32) -> Option<String> {
     let output = Command::new("gdb")
-        .args(["-batch", "-nx", "-ex", "thread apply all backtrace 40", "-p"])
+        .args([
+            "-batch",
+            "-nx",
+            "-ex",
+            "thread apply all backtrace 40",
+            "-p",
+        ])
         .arg(process.to_string())
         .output()
         .ok()?;

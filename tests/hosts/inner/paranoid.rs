@@ -177,7 +177,11 @@ unsafe impl GlobalAlloc for Paranoid {
         // SAFETY: the caller says that the block is ours; checked.
         unsafe {
             check(block, layout);
-            block.cast::<Record>().sub(1).cast::<u64>().write(DEAD ^ block as u64);
+            block
+                .cast::<Record>()
+                .sub(1)
+                .cast::<u64>()
+                .write(DEAD ^ block as u64);
             poison(block, layout.size(), FREED_BYTE);
             let mut last = block;
             if layout.size() <= POISONED {
@@ -196,7 +200,10 @@ unsafe impl GlobalAlloc for Paranoid {
         // least as long as what is copied.
         unsafe {
             check(block, layout);
-            let new = make(Layout::from_size_align_unchecked(new_size, layout.align()), false);
+            let new = make(
+                Layout::from_size_align_unchecked(new_size, layout.align()),
+                false,
+            );
             if !new.is_null() {
                 new.copy_from_nonoverlapping(block, layout.size().min(new_size));
                 self.dealloc(block, layout);

@@ -94,5 +94,10 @@ fn spawn() {
         });
     }
     assert!(command.status().expect("the child starts").success());
-    assert!(Command::new("/bin/true").status().expect("a child").success());
+    assert!(
+        Command::new("/bin/true")
+            .status()
+            .expect("a child")
+            .success()
+    );
 }

@@ -127,7 +127,10 @@ impl Block {
             }
         };
         assert!(!start.is_null(), "memory for a test");
-        assert!((start as usize).is_multiple_of(layout.align()), "{layout:?}");
+        assert!(
+            (start as usize).is_multiple_of(layout.align()),
+            "{layout:?}"
+        );
         let mut block = Self {
             start,
             layout,
@@ -147,7 +150,10 @@ impl Block {
         let old = self.layout;
         self.start = start;
         self.layout = Layout::from_size_align(old.size().min(size), old.align()).expect("a layout");
-        assert!((start as usize).is_multiple_of(old.align()), "{old:?} to {size}");
+        assert!(
+            (start as usize).is_multiple_of(old.align()),
+            "{old:?} to {size}"
+        );
         self.verify();
         self.layout = Layout::from_size_align(size, old.align()).expect("a layout");
         self.fill();

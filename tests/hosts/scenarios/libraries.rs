@@ -72,7 +72,9 @@ pub(crate) fn come_and_go() {
                 }
             })
         });
-        openers.map(|opener| opener.join().expect("libraries open and close"));
+        for opener in openers {
+            opener.join().expect("libraries open and close");
+        }
         is_over.store(true, Relaxed);
     });
     assert!(CALLS.load(Relaxed) > 100);

@@ -110,7 +110,12 @@ pub(crate) fn for_thread_states() {
 
 fn bytes_mapped() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").expect("/proc is mounted");
-    let pages: u64 = pages.split(' ').next().expect("a field").parse().expect("a number");
+    let pages: u64 = pages
+        .split(' ')
+        .next()
+        .expect("a field")
+        .parse()
+        .expect("a number");
     pages * 4096
 }
 
@@ -155,7 +160,10 @@ pub(crate) fn for_each_table() {
         assert!(lines == 0 || stderr.contains("address space"), "{stderr}");
         with_losses += lines;
     }
-    assert!(with_losses > 3, "{with_losses} programs were told of a limit");
+    assert!(
+        with_losses > 3,
+        "{with_losses} programs were told of a limit"
+    );
 }
 
 /// What runs under each limit.
@@ -164,5 +172,9 @@ pub(crate) fn under_a_limit() {
     let kept: Vec<Vec<u8>> = (0..200).map(|n| vec![n as u8; 1_000]).collect();
     churn(&mut fastrand::Rng::with_seed(1), 500);
     drop(black_box(block(5_000)));
-    assert!(kept.iter().enumerate().all(|(n, bytes)| bytes[999] == n as u8));
+    assert!(
+        kept.iter()
+            .enumerate()
+            .all(|(n, bytes)| bytes[999] == n as u8)
+    );
 }

@@ -66,7 +66,9 @@ pub(crate) fn of_the_standard_streams() {
 }
 
 pub(crate) fn is_told_of_the_folder(ended: &Ended) -> Result<(), String> {
-    let is_told = ended.stderr.starts_with("heaplens: cannot write a snapshot to ");
+    let is_told = ended
+        .stderr
+        .starts_with("heaplens: cannot write a snapshot to ");
     match ended.status.success() && is_told {
         true => Ok(()),
         false => Err("not one line about the folder".to_owned()),

@@ -88,9 +88,15 @@ pub(crate) const ALL: &[Scenario] = &[
     },
     scenario("signal_storm", signals::storm_of_signals),
     of_process("signal_at_each_instruction", signals::at_each_instruction),
-    of_process("signal_stack_within_the_stack", signals::on_a_stack_within_the_stack),
+    of_process(
+        "signal_stack_within_the_stack",
+        signals::on_a_stack_within_the_stack,
+    ),
     of_process("jump_out_of_the_recorder", signals::that_jump_out),
-    of_process("jump_off_a_signal_stack", signals::that_jump_off_their_stack),
+    of_process(
+        "jump_off_a_signal_stack",
+        signals::that_jump_off_their_stack,
+    ),
     scenario("small_stacks", small_stacks::of_threads),
     Scenario {
         expect: small_stacks::is_told_of_an_overflow,

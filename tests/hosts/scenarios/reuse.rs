@@ -43,7 +43,10 @@ fn give_up(by_dealloc: bool) {
         }
         let grown = realloc(block, LAYOUT, GROWN);
         hand_over(false);
-        dealloc(grown, Layout::from_size_align_unchecked(GROWN, LAYOUT.align()));
+        dealloc(
+            grown,
+            Layout::from_size_align_unchecked(GROWN, LAYOUT.align()),
+        );
     }
 }
 

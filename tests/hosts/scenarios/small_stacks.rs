@@ -23,7 +23,7 @@ pub(crate) fn of_threads() {
         "{call} bytes of stack, of which {inner} are the inner allocator's"
     );
     // Thread-locals and the library's descriptor lie on the stack too.
-    let size = (8 << 10) + call + inner;
+    let size = (8 << 10) + call + 2 * inner;
     let size = size.next_multiple_of(4 << 10).max(SMALLEST);
     let books = Books::open();
     for _ in 0..storm(1_000) {

@@ -123,7 +123,9 @@ fn made_at_run_time() -> Call {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         let start = libc::mmap(null_mut(), 4096, protection, flags, -1, 0);
         assert_ne!(start, libc::MAP_FAILED);
-        start.cast::<u8>().copy_from_nonoverlapping(CODE.as_ptr(), CODE.len());
+        start
+            .cast::<u8>()
+            .copy_from_nonoverlapping(CODE.as_ptr(), CODE.len());
         transmute::<*mut c_void, Call>(start)
     }
 }
@@ -131,7 +133,12 @@ fn made_at_run_time() -> Call {
 pub(crate) fn that_cannot_be_unwound() {
     let _profiler = start();
     let builder = Builder::new();
-    let flags = ["-O1", "-fno-asynchronous-unwind-tables", "-fno-exceptions", "-fomit-frame-pointer"];
+    let flags = [
+        "-O1",
+        "-fno-asynchronous-unwind-tables",
+        "-fno-exceptions",
+        "-fomit-frame-pointer",
+    ];
     let library = Library::open(&builder.build("bare", WITHOUT_TABLES, &flags));
     // SAFETY: the function of the source above.
     let without_tables = unsafe { transmute::<*mut c_void, Call>(library.symbol("call")) };
@@ -156,6 +163,10 @@ pub(crate) fn that_cannot_be_unwound() {
         }
     }
     let truncated = books.balance().header.losses.truncated;
-    let counts = [truncated.no_unwind_info, truncated.unknown_module, truncated.bad_stack];
+    let counts = [
+        truncated.no_unwind_info,
+        truncated.unknown_module,
+        truncated.bad_stack,
+    ];
     assert!(counts.iter().all(|&count| count > 10), "{truncated:?}");
 }

@@ -42,7 +42,10 @@ extern "C" fn after_main() {
 fn new_key() -> u32 {
     let mut key = 0;
     // SAFETY: writes to the local above.
-    assert_eq!(unsafe { libc::pthread_key_create(&mut key, Some(destroy)) }, 0);
+    assert_eq!(
+        unsafe { libc::pthread_key_create(&mut key, Some(destroy)) },
+        0
+    );
     key
 }
 
@@ -112,7 +115,9 @@ pub(crate) fn is_survived() {
         for _ in 0..threads / 6 {
             let known = [(); 3].map(|()| thread::spawn(live));
             let bare = [(); 3].map(|()| bare_thread(256 << 10, live));
-            known.map(|thread| thread.join().expect("a thread that ends"));
+            for thread in known {
+                thread.join().expect("a thread that ends");
+            }
             bare.into_iter().for_each(join);
         }
     };
