@@ -7,7 +7,7 @@
 use std::ffi::CString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -107,6 +107,7 @@ impl Folder {
     fn open_at(&self, name: &str, flags: libc::c_int, mode: libc::c_uint) -> io::Result<File> {
         let name = CString::new(name)?;
         let flags = flags | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+        let _placeholders = self.in_place_of_standard_streams();
         // SAFETY: the folder is open and the name ends with a zero.
         let fd = unsafe { libc::openat(self.handle.as_raw_fd(), name.as_ptr(), flags, mode) };
         if fd < 0 {
@@ -114,6 +115,19 @@ impl Folder {
         }
         // SAFETY: the descriptor is fresh and nobody else's.
         Ok(unsafe { File::from_raw_fd(fd) })
+    }
+
+    /// The descriptors of those standard streams that the program has closed, until dropped: else a
+    /// file of ours would get one, and what the program still prints. Nobody can write to a folder.
+    fn in_place_of_standard_streams(&self) -> Vec<OwnedFd> {
+        let lowest_free = || {
+            // SAFETY: the folder is open.
+            let fd = unsafe { libc::fcntl(self.handle.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 0) };
+            // SAFETY: where it is one, the descriptor is fresh and nobody else's.
+            let fd = (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) });
+            fd.filter(|fd| fd.as_raw_fd() <= libc::STDERR_FILENO)
+        };
+        std::iter::from_fn(lowest_free).collect()
     }
 
     /// The regular files whose names are plain text.

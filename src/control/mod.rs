@@ -109,9 +109,9 @@ fn start_once(config: &Config) -> Result<Started, StartError> {
     }
     if !recorder::has_tables() {
         stderr::line(
-            "the system gave no address space for the tables (about 300 MiB in exact mode, 1.2 GiB \
-             in sampled mode, hardly any of it resident): allocations are not recorded. Is there a \
-             limit, such as `ulimit -v`?",
+            "the system has not enough address space for the tables (about 300 MiB in exact mode, \
+             1.2 GiB in sampled mode, hardly any of it resident) and as much again for the program: \
+             allocations are not recorded. Is there a limit, such as `ulimit -v`?",
         );
     }
     // A start that fails for lack of a thread may be tried again, the recorder's may not.

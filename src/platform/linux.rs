@@ -37,6 +37,16 @@ pub(crate) fn map_zeroed(len: usize) -> Option<NonNull<u8>> {
     NonNull::new(address.cast())
 }
 
+/// Whether so many bytes of address space are left. May be called in the hook.
+pub(crate) fn has_address_space(len: usize) -> bool {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a fresh mapping that nobody may touch, and that goes away at once.
+    unsafe {
+        let address = libc::mmap(null_mut(), len, libc::PROT_NONE, flags, -1, 0);
+        address != libc::MAP_FAILED && libc::munmap(address, len) == 0
+    }
+}
+
 /// From linux/prctl.h.
 const PR_SET_VMA: c_int = 0x53564d41;
 const PR_SET_VMA_ANON_NAME: usize = 0;
@@ -107,6 +117,23 @@ pub(crate) fn main_stack_limit() -> u64 {
         return UNLIMITED;
     }
     limit.rlim_cur.clamp(8 << 20, UNLIMITED)
+}
+
+/// The stack that the calling thread has for its signal handlers; empty where it has none. May be
+/// called in the hook, and in a signal handler.
+pub(crate) fn signal_stack() -> std::ops::Range<u64> {
+    let mut stack = libc::stack_t {
+        ss_sp: null_mut(),
+        ss_flags: libc::SS_DISABLE,
+        ss_size: 0,
+    };
+    // SAFETY: asks only, and writes to the local above.
+    let result = unsafe { libc::sigaltstack(std::ptr::null(), &mut stack) };
+    if result != 0 || stack.ss_flags & libc::SS_DISABLE != 0 {
+        return 0..0;
+    }
+    let start = stack.ss_sp as u64;
+    start..start.saturating_add(stack.ss_size as u64)
 }
 
 /// Bounds of the caller's stack as the threads library knows them. Not for the hook: it allocates.

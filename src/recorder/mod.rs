@@ -44,6 +44,15 @@ use thread_state::{Emergency, Local, Threads, local};
 /// Most nodes of the tree of stacks, and so of sites.
 const NODES: usize = 1 << 20;
 
+/// Address space that must be there before any table is mapped: twice what all of them take. Under a
+/// limit the program keeps as much, or all of it.
+const fn address_space_wanted(mode: Mode) -> usize {
+    match mode {
+        Mode::Exact => 600 << 20,
+        _ => 2_400 << 20,
+    }
+}
+
 /// Everything that is recorded about one process.
 pub(crate) struct Recorder {
     settings: Settings,
@@ -221,7 +230,11 @@ pub(crate) unsafe fn forward_alloc<A: GlobalAlloc>(
 
 impl Recorder {
     fn new(settings: Settings) -> Self {
-        let tree = SiteTree::new(NODES, settings.depth as usize);
+        let nodes = match platform::has_address_space(address_space_wanted(settings.mode)) {
+            true => NODES,
+            false => 0,
+        };
+        let tree = SiteTree::new(nodes, settings.depth as usize);
         let special = |frame| tree.child(ROOT, special_frame(frame));
         let special = SpecialSites {
             before_start: special(SpecialFrame::BeforeStart),
@@ -231,7 +244,7 @@ impl Recorder {
         };
         let is_exact = settings.mode == Mode::Exact;
         let counters = Counters::new(if is_exact { tree.capacity() } else { 0 });
-        let samples = if is_exact {
+        let samples = if is_exact || tree.capacity() == 0 {
             Samples::none()
         } else {
             Samples::new(tree.capacity())
@@ -336,13 +349,10 @@ impl Recorder {
 
     /// Runs `work` unless this thread is already inside the recorder, as a signal handler that
     /// allocates can be.
-    ///
-    /// A handler that jumped out (siglongjmp) has left the mark set. Whoever stands higher on the
-    /// same stack than the marked frame proves that the frame is gone.
     #[inline(always)]
     fn exclusively<R>(&self, local: &Local, sp: u64, work: impl FnOnce() -> R) -> Option<R> {
         let active = local.active.get();
-        if active != 0 && !(sp >= active && self.are_on_one_stack(sp, active)) {
+        if active != 0 && !self.recovers(local, sp, active) {
             return None;
         }
         local.active.set(sp);
@@ -353,9 +363,22 @@ impl Recorder {
         Some(result)
     }
 
+    /// Whether the marked frame is gone: a handler that jumps out (siglongjmp) leaves the mark set.
+    ///
+    /// Whoever stands higher on the thread's own stack proves it, and who stands there at all where
+    /// the mark is on the signal stack. The frame may have left the last stack half-written.
     #[cold]
-    fn are_on_one_stack(&self, sp: u64, active: u64) -> bool {
-        self.bounds.end_of(sp).is_some() && self.bounds.end_of(active).is_some()
+    fn recovers(&self, local: &Local, sp: u64, active: u64) -> bool {
+        // It may lie within the thread's own stack.
+        let signal_stack = platform::signal_stack();
+        let is_on_own = |sp| !signal_stack.contains(&sp) && self.bounds.end_of(sp).is_some();
+        let is_gone =
+            is_on_own(sp) && (signal_stack.contains(&active) || sp >= active && is_on_own(active));
+        if let Some(state) = local.state().filter(|_| is_gone) {
+            // SAFETY: this thread owns the state, and the frame that had the memory is gone.
+            unsafe { (*state.as_ptr()).memory.forget() };
+        }
+        is_gone
     }
 
     /// Starts and lengths in bytes of all mappings but the room for sampled blocks.

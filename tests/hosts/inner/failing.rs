@@ -1,0 +1,57 @@
+//! Gives out no memory at every so-manieth call of a thread that asked for it.
+
+use super::Base;
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
+use std::ptr::null_mut;
+
+/// Above [`Base`].
+pub(super) struct Failing;
+
+thread_local! {
+    static EVERY: Cell<u64> = const { Cell::new(0) };
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+    static FAILURES: Cell<u64> = const { Cell::new(0) };
+}
+
+/// From now on every so-manieth call of this thread fails; 0 for none.
+pub(crate) fn let_fail_every(every: u64) {
+    EVERY.set(every);
+}
+
+/// How many calls of this thread have failed.
+pub(crate) fn failures_of_this_thread() -> u64 {
+    FAILURES.get()
+}
+
+fn unless_due(allocate: impl FnOnce() -> *mut u8) -> *mut u8 {
+    CALLS.set(CALLS.get() + 1);
+    if EVERY.get() > 0 && CALLS.get().is_multiple_of(EVERY.get()) {
+        FAILURES.set(FAILURES.get() + 1);
+        return null_mut();
+    }
+    allocate()
+}
+
+// SAFETY: forwards, or has no memory.
+unsafe impl GlobalAlloc for Failing {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: passed on.
+        unless_due(|| unsafe { Base.alloc(layout) })
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: passed on.
+        unsafe { Base.dealloc(block, layout) };
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: passed on.
+        unless_due(|| unsafe { Base.alloc_zeroed(layout) })
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: passed on.
+        unless_due(|| unsafe { Base.realloc(block, layout, new_size) })
+    }
+}
