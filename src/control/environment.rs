@@ -29,7 +29,7 @@ pub(super) struct Environment {
 const PREFIX: &str = "HEAPLENS_";
 
 /// Variables of this name space that are not for the library.
-const SILENT: [&str; 1] = ["HEAPLENS_TEST_TOOLS"];
+const SILENT: [&str; 2] = ["HEAPLENS_STORMS", "HEAPLENS_TEST_TOOLS"];
 
 /// One variable: what it allows, and how it is taken over. `None` refuses the value.
 struct Variable {

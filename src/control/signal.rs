@@ -196,6 +196,9 @@ mod tests {
     #[test]
     fn the_handler_keeps_errno() {
         install(Signal::Quit).expect("the signal is free");
+        let flags = action(libc::SIGQUIT).expect("an action").sa_flags;
+        let gentle = libc::SA_RESTART | libc::SA_ONSTACK;
+        assert_eq!(flags & gentle, gentle);
         // SAFETY: `errno` is this thread's; the handler is ours, and `raise` returns after it.
         unsafe {
             *libc::__errno_location() = 42;
