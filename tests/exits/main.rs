@@ -34,6 +34,9 @@ fn main() {
         return;
     }
     the_documentation_has_these_rows();
+    // Who has started the tests in the background may have had it ignored, for all below as well.
+    // SAFETY: no other thread runs yet.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     // Some of them do nothing but wait.
     const AT_ONCE: usize = 6;
     let next = AtomicUsize::new(0);
