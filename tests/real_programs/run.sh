@@ -38,8 +38,11 @@ build() {
     sed -i -e '/^#\[cfg(feature = "mimalloc")\]$/,/^static GLOBAL/d' \
         -e "0,/^fn main() .*{\$/s//&\n    heaplens::profile!($inner);/" "$copy/$main"
     (cd "$copy" && diff -r -U0 "$source" . | grep '^[+-]' | grep -v '^[+-][+-]' || true)
-    cargo install --quiet --root "$work/profiled" --target-dir "$work" \
-        --path "$copy" --bin "$name" "$@"
+    # Not installed, which would take newer versions of what it depends on.
+    cargo build --quiet --release --target-dir "$work" --manifest-path "$copy/Cargo.toml" \
+        --bin "$name" "$@"
+    mkdir -p "$work/profiled/bin"
+    cp "$work/release/$name" "$work/profiled/bin/"
 }
 
 # Runs a function of this script with the program of each kind, and compares what it prints. The
