@@ -3,111 +3,25 @@
 //!
 //! Each test starts this program again to run one of the functions in `roles`.
 
+mod processes;
+
 use heaplens::snapshot::{self, FileName, Reason, Snapshot};
 use heaplens::{Allocator, Config, Profiler, SnapshotError, StartError};
+use processes::{LONG, MS, command, files, run, run_in, wait_until};
 use std::alloc::System;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
 #[global_allocator]
 static ALLOCATOR: Allocator<System> = Allocator::new(System, Config::new());
 
-const MS: Duration = Duration::from_millis(1);
-const ROLE: &str = "LIFE_CYCLE_ROLE";
-/// Far longer than anything here takes on a slow machine.
-const LONG: Duration = Duration::from_secs(60);
-
-/// What a process left behind.
-struct Left {
-    status: ExitStatus,
-    /// Its lines about heaplens.
-    lines: Vec<String>,
-    files: BTreeMap<FileName, Snapshot>,
-}
-
-impl Left {
-    fn reasons(&self) -> Vec<&str> {
-        self.files.keys().map(|name| name.reason.as_str()).collect()
-    }
-}
-
-fn command(role: &str, dir: &Path, settings: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command
-        .args(["--exact", "role", "--ignored", "--nocapture"])
-        .env(ROLE, role)
-        .env("HEAPLENS_DIR", dir)
-        .env("HEAPLENS_INTERVAL", "0")
-        .envs(settings.iter().copied())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    command
-}
-
-fn run_in(dir: &Path, role: &str, settings: &[(&str, &str)]) -> Left {
-    let output = command(role, dir, settings)
-        .output()
-        .expect("this program starts");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let lines = stderr
-        .lines()
-        .filter(|line| line.starts_with("heaplens: "))
-        .map(str::to_owned);
-    Left {
-        status: output.status,
-        lines: lines.collect(),
-        files: files(dir),
-    }
-}
-
-fn run(role: &str, settings: &[(&str, &str)]) -> Left {
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    run_in(&dir.path().join("snapshots"), role, settings)
-}
-
-/// Everything in a folder: sound snapshots of this program, and nothing else.
-fn files(dir: &Path) -> BTreeMap<FileName, Snapshot> {
-    let Ok(entries) = fs::read_dir(dir) else {
-        return BTreeMap::new();
-    };
-    let read = |path: &Path| {
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .expect("text");
-        let name = FileName::parse(name).unwrap_or_else(|| panic!("{name} is no snapshot's name"));
-        let snapshot = snapshot::read(path, &snapshot::Limits::default());
-        let snapshot = snapshot.unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(snapshot.header.sequence, name.sequence);
-        assert_eq!(snapshot.header.program.pid, name.run.pid);
-        (name, snapshot)
-    };
-    entries
-        .map(|entry| read(&entry.expect("an entry").path()))
-        .collect()
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < LONG, "waited in vain for {what}");
-        thread::sleep(10 * MS);
-    }
-}
-
 #[test]
 #[ignore = "what the other tests run in processes of their own"]
 fn role() {
-    let role = std::env::var(ROLE).expect("started by another test");
-    let (_, run) = roles::ALL
-        .iter()
-        .find(|(name, _)| *name == role)
-        .unwrap_or_else(|| panic!("no role {role}"));
-    run();
+    assert!(processes::play(roles::ALL), "started by another test");
 }
 
 mod roles {
@@ -541,6 +455,7 @@ fn a_forked_child_takes_and_writes_nothing() {
 
 fn start(role: &str, dir: &Path, settings: &[(&str, &str)]) -> Child {
     command(role, dir, settings)
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("this program starts")

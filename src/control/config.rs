@@ -37,6 +37,7 @@ pub struct Config {
     pub(super) keep: Option<usize>,
     pub(super) max_disk: Option<u64>,
     pub(super) signal: Option<Signal>,
+    pub(super) on_term: Option<bool>,
 }
 
 impl Config {
@@ -52,6 +53,7 @@ impl Config {
             keep: None,
             max_disk: None,
             signal: None,
+            on_term: None,
         }
     }
 
@@ -124,6 +126,19 @@ impl Config {
     #[must_use]
     pub const fn signal(mut self, signal: Signal) -> Self {
         self.signal = Some(signal);
+        self
+    }
+
+    /// Whether `SIGTERM` and `SIGINT` take the last snapshot before they end the program
+    /// (`HEAPLENS_ON_TERM`). By default they do not.
+    ///
+    /// The program then dies by that signal as it would have, 10 seconds later at most, and at once
+    /// by a second one. Process 1 of a container, which the system spares, exits with 128 and the
+    /// signal's number. A handler of the program's own stays or takes the place of heaplens', and
+    /// ends the program as it likes.
+    #[must_use]
+    pub const fn on_term(mut self, takes_snapshot: bool) -> Self {
+        self.on_term = Some(takes_snapshot);
         self
     }
 

@@ -23,12 +23,13 @@ pub(super) struct Environment {
     pub(super) keep: Option<usize>,
     pub(super) max_disk: Option<u64>,
     pub(super) signal: Option<Signal>,
+    pub(super) on_term: Option<bool>,
 }
 
 const PREFIX: &str = "HEAPLENS_";
 
 /// Variables of this name space that are not for the library.
-const SILENT: [&str; 1] = ["HEAPLENS_TEST_TOOLS"];
+const SILENT: [&str; 2] = ["HEAPLENS_STORMS", "HEAPLENS_TEST_TOOLS"];
 
 /// One variable: what it allows, and how it is taken over. `None` refuses the value.
 struct Variable {
@@ -37,7 +38,7 @@ struct Variable {
     read: fn(&mut Environment, &OsStr) -> Option<()>,
 }
 
-const VARIABLES: [Variable; 8] = [
+const VARIABLES: [Variable; 9] = [
     Variable {
         name: "HEAPLENS_MODE",
         allowed: "off, sampled or exact",
@@ -85,6 +86,11 @@ const VARIABLES: [Variable; 8] = [
         name: "HEAPLENS_SIGNAL",
         allowed: "USR1, USR2, HUP, QUIT, WINCH or none",
         read: |environment, value| set(&mut environment.signal, signal(value)),
+    },
+    Variable {
+        name: "HEAPLENS_ON_TERM",
+        allowed: "1 or 0",
+        read: |environment, value| set(&mut environment.on_term, switch(value)),
     },
 ];
 
@@ -154,6 +160,14 @@ fn signal(value: &OsStr) -> Option<Signal> {
     known.map(|(_, signal)| *signal)
 }
 
+fn switch(value: &OsStr) -> Option<bool> {
+    match value.to_str()?.trim() {
+        "1" => Some(true),
+        "0" => Some(false),
+        _ => None,
+    }
+}
+
 fn unknown(name: &str) -> String {
     let nearest = VARIABLES
         .iter()
@@ -205,6 +219,7 @@ mod tests {
             ("HEAPLENS_KEEP", "7"),
             ("HEAPLENS_MAX_DISK", "1GiB"),
             ("HEAPLENS_SIGNAL", "SIGUSR1"),
+            ("HEAPLENS_ON_TERM", "1"),
             ("HEAPLENS_TEST_TOOLS", "require"),
             ("HEAPLESS", "1"),
         ]);
@@ -219,6 +234,7 @@ mod tests {
                 keep: Some(7),
                 max_disk: Some(1 << 30),
                 signal: Some(Signal::Usr1),
+                on_term: Some(true),
             }
         );
         assert_eq!(warnings, Vec::<String>::new());
@@ -249,6 +265,7 @@ mod tests {
             ("HEAPLENS_KEEP", "-3"),
             ("HEAPLENS_MAX_DISK", "1.5GiB"),
             ("HEAPLENS_SIGNAL", "KILL"),
+            ("HEAPLENS_ON_TERM", "yes"),
         ] {
             let (environment, warnings) = read(&[(name, value)]);
             assert_eq!(environment, Environment::default(), "{name}={value}");

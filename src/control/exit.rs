@@ -3,7 +3,7 @@
 //! The last snapshot is taken when the guard is dropped, or else when the process exits; once, and
 //! nobody waits for it for longer than [`CAP`]. A forked child has no keeper: it takes and writes
 //! nothing. What ends without running exit handlers (`abort`, a fatal signal, `_exit`) leaves no
-//! last snapshot.
+//! last snapshot; for two signals `termination` can take it.
 
 use super::requests::REQUESTS;
 use super::{keeper, stderr};
@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Longest time that the end of the process is held up.
-const CAP: Duration = Duration::from_secs(10);
+pub(super) const CAP: Duration = Duration::from_secs(10);
 
 /// The process that started the profiler; 0 before.
 static PROCESS: AtomicU32 = AtomicU32::new(0);

@@ -4,18 +4,19 @@
 //! be it a file, a link or a pipe. All names are resolved in the folder as it was opened. What the
 //! names mean is `store`'s business.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
+use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::ptr::NonNull;
 use std::thread;
 use std::time::Duration;
 
 /// An open folder.
 pub(super) struct Folder {
-    path: PathBuf,
     handle: File,
 }
 
@@ -58,10 +59,7 @@ impl Folder {
             }
             opened => opened?,
         };
-        Ok(Self {
-            path: path.to_owned(),
-            handle,
-        })
+        Ok(Self { handle })
     }
 
     /// Creates a file under a name for the time being, locked as [`lock_exclusive`] does.
@@ -132,20 +130,29 @@ impl Folder {
 
     /// The regular files whose names are plain text.
     pub(super) fn entries(&self) -> io::Result<Vec<Entry>> {
+        let mut listing = Listing::open(&self.handle)?;
         let mut entries = Vec::new();
-        for entry in fs::read_dir(&self.path)? {
-            let entry = entry?;
-            // A file can be gone since; a link's metadata is its own.
-            if let (Ok(name), Ok(metadata)) = (entry.file_name().into_string(), entry.metadata())
-                && metadata.is_file()
-            {
+        while let Some(name) = listing.next()? {
+            // A file can be gone since.
+            if let (Ok(text), Some(bytes)) = (name.to_str(), self.bytes_of_regular(name)) {
                 entries.push(Entry {
-                    name,
-                    bytes: metadata.len(),
+                    name: text.to_owned(),
+                    bytes,
                 });
             }
         }
         Ok(entries)
+    }
+
+    /// The size of a regular file; of a link nothing, wherever it leads.
+    fn bytes_of_regular(&self, name: &CStr) -> Option<u64> {
+        // SAFETY: all zeros is a valid value of this plain structure.
+        let mut status: libc::stat = unsafe { mem::zeroed() };
+        let (folder, flags) = (self.handle.as_raw_fd(), libc::AT_SYMLINK_NOFOLLOW);
+        // SAFETY: the folder is open, the name ends with a zero, and the call fills in `status`.
+        check(unsafe { libc::fstatat(folder, name.as_ptr(), &raw mut status, flags) }).ok()?;
+        let is_regular = status.st_mode & libc::S_IFMT == libc::S_IFREG;
+        is_regular.then(|| u64::try_from(status.st_size).unwrap_or(0))
     }
 
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
@@ -179,6 +186,53 @@ impl Folder {
         check(unsafe { libc::linkat(folder, from.as_ptr(), folder, to.as_ptr(), 0) })?;
         // SAFETY: as above.
         check(unsafe { libc::unlinkat(folder, from.as_ptr(), 0) })
+    }
+}
+
+/// The names in a folder. The standard library's would be looked up by path, and panics where a
+/// folder cannot be closed, which ends a host that is built with `panic = "abort"`.
+struct Listing(NonNull<libc::DIR>);
+
+impl Listing {
+    fn open(folder: &File) -> io::Result<Self> {
+        // Opened anew, since an open folder remembers how far it has been read.
+        let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
+        // SAFETY: the folder is open and the name ends with a zero.
+        let fd = unsafe { libc::openat(folder.as_raw_fd(), c".".as_ptr(), flags) };
+        check(fd)?;
+        // SAFETY: the descriptor is fresh and nobody else's.
+        match NonNull::new(unsafe { libc::fdopendir(fd) }) {
+            Some(listing) => Ok(Self(listing)),
+            None => {
+                let error = io::Error::last_os_error();
+                // SAFETY: the descriptor has stayed ours.
+                unsafe { libc::close(fd) };
+                Err(error)
+            }
+        }
+    }
+
+    fn next(&mut self) -> io::Result<Option<&CStr>> {
+        // SAFETY: the listing is open; the entry is valid until the next call, and its name ends
+        // with a zero. That there are no more is told from a failure by `errno` alone.
+        unsafe {
+            *libc::__errno_location() = 0;
+            let entry = libc::readdir64(self.0.as_ptr());
+            if !entry.is_null() {
+                return Ok(Some(CStr::from_ptr((&raw const (*entry).d_name).cast())));
+            }
+        }
+        match io::Error::last_os_error() {
+            end if end.raw_os_error() == Some(0) => Ok(None),
+            error => Err(error),
+        }
+    }
+}
+
+impl Drop for Listing {
+    fn drop(&mut self) {
+        // SAFETY: it is open, and nobody uses it any more. What was read is not worse for a failure.
+        unsafe { libc::closedir(self.0.as_ptr()) };
     }
 }
 

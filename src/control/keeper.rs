@@ -9,7 +9,7 @@ use super::requests::REQUESTS;
 use super::run_settings::RunSettings;
 use super::signal::Blocked;
 use super::store::Store;
-use super::{SnapshotError, process_memory, stderr};
+use super::{SnapshotError, process_memory, stderr, termination};
 use crate::recorder;
 use crate::snapshot::{
     Header, Losses, Program, Reason, RunName, Snapshot, Totals, reason_slug, rfc3339,
@@ -139,6 +139,8 @@ impl Keeper {
         impl Drop for Closing {
             fn drop(&mut self) {
                 REQUESTS.close();
+                // Whoever comes later passes it on without us.
+                termination::pass_on();
             }
         }
         let _closing = Closing;
@@ -163,6 +165,11 @@ impl Keeper {
     fn turn(&mut self) {
         if Instant::now() >= self.next_tick {
             self.tick();
+        }
+        if REQUESTS.termination().is_some() {
+            // What went wrong was told on stderr, and the signal is not to wait.
+            let _ = self.take(Reason::Exit, None);
+            termination::pass_on();
         }
         if REQUESTS.take_signal() {
             // A failure was told on stderr; there is nobody else to tell.

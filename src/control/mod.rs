@@ -18,6 +18,7 @@ mod run_settings;
 mod signal;
 mod stderr;
 mod store;
+mod termination;
 mod wake;
 
 pub use config::Config;
@@ -31,7 +32,6 @@ use keeper::Keeper;
 use once_cell::sync::OnceCell;
 use requests::REQUESTS;
 use run_settings::RunSettings;
-use signal::NotInstalled;
 use std::path::PathBuf;
 use std::sync::Once;
 use std::sync::atomic::Ordering;
@@ -117,7 +117,8 @@ fn start_once(config: &Config) -> Result<Started, StartError> {
     // A start that fails for lack of a thread may be tried again, the recorder's may not.
     RECORDER.call_once(recorder::start);
     let signal = settings.signal;
-    let is_triggered = settings.interval.is_some() || signal != Signal::None;
+    let on_term = settings.on_term;
+    let is_triggered = settings.interval.is_some() || signal != Signal::None || on_term;
     let keeper = Keeper::new(settings);
     if is_triggered {
         keeper.spawn().map_err(StartError::Thread)?;
@@ -125,17 +126,16 @@ fn start_once(config: &Config) -> Result<Started, StartError> {
         keeper.wait();
     }
     exit::watch();
-    match signal::install(signal) {
-        Ok(()) => {}
-        Err(NotInstalled::Taken) => stderr::line(&format!(
-            "signal {} takes no snapshots: the program handles it itself. HEAPLENS_SIGNAL names \
-             another one, or none",
+    if let Err(reason) = signal::install(signal) {
+        stderr::line(&format!(
+            "signal {} takes no snapshots: {reason}. HEAPLENS_SIGNAL names another one, or none",
             signal.name()
-        )),
-        Err(NotInstalled::System(error)) => {
+        ));
+    }
+    if on_term {
+        for (name, reason) in termination::install() {
             stderr::line(&format!(
-                "signal {} takes no snapshots: {error}",
-                signal.name()
+                "signal {name} takes no last snapshot, though HEAPLENS_ON_TERM is set: {reason}"
             ));
         }
     }

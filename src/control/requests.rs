@@ -9,13 +9,15 @@ use crate::snapshot::Reason;
 use parking_lot::{Condvar, Mutex};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 /// Everything that can be asked. The process has one of it: [`REQUESTS`].
 pub(super) struct Requests {
     wake: Wake,
     signalled: AtomicBool,
+    /// The signal that is to end the process; 0 for none.
+    termination: AtomicI32,
     /// One of the stages below; only ever increases.
     stage: AtomicU8,
     ended: Wake,
@@ -46,6 +48,7 @@ impl Requests {
         Self {
             wake: Wake::new(),
             signalled: AtomicBool::new(false),
+            termination: AtomicI32::new(0),
             stage: AtomicU8::new(RUNNING),
             ended: Wake::new(),
             inbox: Mutex::new(Vec::new()),
@@ -84,6 +87,33 @@ impl Requests {
     pub(super) fn signal(&self) {
         self.signalled.store(true, Ordering::Release);
         self.wake.ring();
+    }
+
+    /// Asks for the last snapshot before a signal ends the process, without waiting. Says no if it
+    /// has been asked for already, and if there is no keeper any more. Safe in a signal handler, but
+    /// changes `errno`.
+    pub(super) fn terminate(&self, signal: i32) -> bool {
+        let first =
+            self.termination
+                .compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+        // In this order: either this sees that the keeper has gone, or the keeper sees the signal
+        // after it has closed.
+        if first.is_err() || self.stage.load(Ordering::SeqCst) == ENDED {
+            return false;
+        }
+        self.wake.ring();
+        true
+    }
+
+    /// The signal that is to end the process.
+    pub(super) fn termination(&self) -> Option<i32> {
+        let signal = self.termination.load(Ordering::SeqCst);
+        (signal != 0).then_some(signal)
+    }
+
+    /// The signal is for the host to handle after all.
+    pub(super) fn forget_termination(&self) {
+        self.termination.store(0, Ordering::SeqCst);
     }
 
     /// Asks for the last snapshot and waits for it. Whoever asks first names the reason; all wait.
@@ -135,7 +165,7 @@ impl Requests {
 
     /// There is no keeper any more: all who wait are told, and all who come.
     pub(super) fn close(&self) {
-        self.stage.store(ENDED, Ordering::Release);
+        self.stage.store(ENDED, Ordering::SeqCst);
         self.ended.ring();
         for request in std::mem::take(&mut *self.inbox.lock()) {
             request.answer(Err(SnapshotError::Ended));
@@ -238,6 +268,20 @@ mod tests {
                 Err(SnapshotError::Ended)
             ));
         });
+    }
+
+    #[test]
+    fn a_process_is_ended_once_and_by_its_keeper() {
+        let requests = Requests::new();
+        let seen = requests.rings();
+        assert_eq!(requests.termination(), None);
+        assert!(requests.terminate(15));
+        assert_ne!(requests.rings(), seen);
+        assert!(!requests.terminate(2), "the second is not to wait");
+        assert_eq!(requests.termination(), Some(15));
+        requests.forget_termination();
+        requests.close();
+        assert!(!requests.terminate(2), "nobody would take the snapshot");
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(super) struct RunSettings {
     pub(super) keep: usize,
     pub(super) max_disk: u64,
     pub(super) signal: Signal,
+    pub(super) on_term: bool,
 }
 
 impl RunSettings {
@@ -45,6 +46,7 @@ impl RunSettings {
                 .or(config.max_disk)
                 .unwrap_or(256 << 20),
             signal: environment.signal.or(config.signal).unwrap_or(Signal::Usr2),
+            on_term: environment.on_term.or(config.on_term).unwrap_or(false),
         })
     }
 }
@@ -138,6 +140,7 @@ mod tests {
             keep: 48,
             max_disk: 256 << 20,
             signal: Signal::Usr2,
+            on_term: false,
         };
         assert_eq!(resolve(Config::new(), Environment::default()), Ok(expected));
     }
@@ -150,7 +153,8 @@ mod tests {
             .interval(Duration::from_secs(1))
             .keep(1)
             .max_disk(1)
-            .signal(Signal::Hup);
+            .signal(Signal::Hup)
+            .on_term(true);
         let from_code = resolve(config.clone(), Environment::default()).expect("a valid config");
         assert_eq!(
             from_code,
@@ -160,6 +164,7 @@ mod tests {
                 keep: 1,
                 max_disk: 1,
                 signal: Signal::Hup,
+                on_term: true,
             }
         );
         let environment = Environment {
@@ -168,6 +173,7 @@ mod tests {
             keep: Some(2),
             max_disk: Some(2),
             signal: Some(Signal::None),
+            on_term: Some(false),
             ..Environment::default()
         };
         assert_eq!(
@@ -178,6 +184,7 @@ mod tests {
                 keep: 2,
                 max_disk: 2,
                 signal: Signal::None,
+                on_term: false,
             })
         );
     }

@@ -1,9 +1,9 @@
-//! A signal from outside that asks for a snapshot.
+//! A signal from outside that asks for a snapshot, and what all handlers of heaplens have in common.
 //!
-//! The handler sets a flag and wakes the keeper. A handler that the host has installed stays.
+//! A handler sets a flag and wakes the keeper. A handler that the host has installed stays.
 
 use super::requests::REQUESTS;
-use std::{io, mem, ptr};
+use std::{fmt, io, mem, ptr};
 
 /// A signal that asks for a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,12 +23,24 @@ pub enum Signal {
     Winch,
 }
 
-/// Why the signal does not ask for snapshots.
+/// Why a signal is not heaplens' to handle.
 #[derive(Debug)]
 pub(super) enum NotInstalled {
-    /// The host handles or ignores it.
-    Taken,
+    /// The host has a handler for it.
+    Handled,
+    /// The host ignores it, or whoever has started the host does.
+    Ignored,
     System(io::Error),
+}
+
+impl fmt::Display for NotInstalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handled => f.write_str("the program handles it itself"),
+            Self::Ignored => f.write_str("the program ignores it"),
+            Self::System(error) => error.fmt(f),
+        }
+    }
 }
 
 impl Signal {
@@ -61,35 +73,61 @@ impl Signal {
 
 /// Installs the handler, unless there is one.
 pub(super) fn install(signal: Signal) -> Result<(), NotInstalled> {
-    let Some(number) = signal.number() else {
-        return Ok(());
-    };
-    // SAFETY: all zeros is a valid value of this plain structure.
-    let mut action: libc::sigaction = unsafe { mem::zeroed() };
-    // SAFETY: asks for the action in force; the structure is valid to be written to.
-    if unsafe { libc::sigaction(number, ptr::null(), &raw mut action) } != 0 {
-        return Err(NotInstalled::System(io::Error::last_os_error()));
+    match signal.number() {
+        Some(number) => take_over(number, on_signal),
+        None => Ok(()),
     }
-    if action.sa_sigaction != libc::SIG_DFL {
-        return Err(NotInstalled::Taken);
+}
+
+extern "C" fn on_signal(_: libc::c_int) {
+    keeping_errno(|| REQUESTS.signal());
+}
+
+type Handler = extern "C" fn(libc::c_int);
+
+/// Installs a handler for a signal that the host leaves to the system.
+///
+/// The handler does nothing but what is safe in signal handlers.
+pub(super) fn take_over(number: libc::c_int, handler: Handler) -> Result<(), NotInstalled> {
+    let mut action = action(number).map_err(NotInstalled::System)?;
+    match action.sa_sigaction {
+        libc::SIG_DFL => {}
+        libc::SIG_IGN => return Err(NotInstalled::Ignored),
+        _ => return Err(NotInstalled::Handled),
     }
-    action.sa_sigaction = on_signal as extern "C" fn(libc::c_int) as libc::sighandler_t;
+    action.sa_sigaction = handler as libc::sighandler_t;
     // No system call of the host fails because of us, and no small stack of it is ours to use.
     action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
-    // SAFETY: the handler only touches atomics, and the structure is fully initialised.
+    // SAFETY: the caller vouches for the handler, and the structure is fully initialised.
     if unsafe { libc::sigaction(number, &raw const action, ptr::null_mut()) } != 0 {
         return Err(NotInstalled::System(io::Error::last_os_error()));
     }
     Ok(())
 }
 
-extern "C" fn on_signal(_: libc::c_int) {
-    // SAFETY: the location of this thread's `errno` is always valid. The interrupted code must find
-    // its own value again.
+/// Whether this handler is the one in force. Safe in a signal handler, but changes `errno`.
+pub(super) fn is_handled_by(number: libc::c_int, handler: Handler) -> bool {
+    action(number).is_ok_and(|action| action.sa_sigaction == handler as libc::sighandler_t)
+}
+
+fn action(number: libc::c_int) -> io::Result<libc::sigaction> {
+    // SAFETY: all zeros is a valid value of this plain structure, and the call fills it in.
+    unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        match libc::sigaction(number, ptr::null(), &raw mut action) {
+            0 => Ok(action),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+/// Runs the body of a handler: the interrupted code must find its own `errno` again.
+pub(super) fn keeping_errno(body: impl FnOnce()) {
+    // SAFETY: the location of this thread's `errno` is always valid.
     unsafe {
         let errno = libc::__errno_location();
         let before = *errno;
-        REQUESTS.signal();
+        body();
         *errno = before;
     }
 }
@@ -139,29 +177,28 @@ mod tests {
 
     extern "C" fn host(_: libc::c_int) {}
 
-    fn handler(signal: libc::c_int) -> libc::sighandler_t {
-        // SAFETY: as in `install`.
-        unsafe {
-            let mut action: libc::sigaction = mem::zeroed();
-            assert_eq!(libc::sigaction(signal, ptr::null(), &raw mut action), 0);
-            action.sa_sigaction
-        }
-    }
-
     #[test]
     fn a_handler_of_the_host_stays() {
         let host = host as extern "C" fn(libc::c_int) as libc::sighandler_t;
-        for taken in [host, libc::SIG_IGN] {
+        for (taken, why) in [
+            (host, "the program handles it itself"),
+            (libc::SIG_IGN, "the program ignores it"),
+        ] {
             // SAFETY: a handler that does nothing, for a signal that no other test uses.
             unsafe { libc::signal(libc::SIGWINCH, taken) };
-            assert!(matches!(install(Signal::Winch), Err(NotInstalled::Taken)));
-            assert_eq!(handler(libc::SIGWINCH), taken);
+            let refused = install(Signal::Winch).expect_err("the signal is taken");
+            assert_eq!(refused.to_string(), why);
+            let in_force = action(libc::SIGWINCH).expect("an action");
+            assert_eq!(in_force.sa_sigaction, taken);
         }
     }
 
     #[test]
     fn the_handler_keeps_errno() {
         install(Signal::Quit).expect("the signal is free");
+        let flags = action(libc::SIGQUIT).expect("an action").sa_flags;
+        let gentle = libc::SA_RESTART | libc::SA_ONSTACK;
+        assert_eq!(flags & gentle, gentle);
         // SAFETY: `errno` is this thread's; the handler is ours, and `raise` returns after it.
         unsafe {
             *libc::__errno_location() = 42;
