@@ -2,8 +2,8 @@
 
 use crate::atomic::AtomicU64;
 use crate::atomic::Ordering::{Acquire, Release};
-use crate::tables::flush;
 use crate::tables::counters::{Counters, Delta, Sums};
+use crate::tables::flush;
 use crate::tables::large_samples::{LargeSamples, Sample};
 use crate::tables::site_tree::{ROOT, SiteTree};
 use crate::tables::slot_bitmap::SlotBitmap;
@@ -15,7 +15,10 @@ use loom::thread;
 pub(crate) const ALL: [(&str, fn()); 5] = [
     ("two threads add the same child of the tree", same_child),
     ("a path made while it is looked up is whole", path_is_whole),
-    ("a sample is removed whole by another thread", sample_is_whole),
+    (
+        "a sample is removed whole by another thread",
+        sample_is_whole,
+    ),
     ("a slot has one owner at a time", one_owner),
     ("rows and a cache add up while it is flushed", sums_add_up),
 ];
@@ -63,13 +66,19 @@ fn sample_is_whole() {
         let table = Arc::clone(&table);
         thread::spawn(move || assert!(table.insert(0x1000, SAMPLE)))
     };
-    for sample in table.iter() {
-        assert_eq!(sample, SAMPLE);
-    }
-    if let Some(sample) = table.remove(0x1000) {
-        assert_eq!(sample, SAMPLE);
-    }
+    let reader = {
+        let table = Arc::clone(&table);
+        thread::spawn(move || {
+            for sample in table.iter() {
+                assert_eq!(sample, SAMPLE);
+            }
+            if let Some(sample) = table.remove(0x1000) {
+                assert_eq!(sample, SAMPLE);
+            }
+        })
+    };
     maker.join().unwrap();
+    reader.join().unwrap();
 }
 
 fn one_owner() {
