@@ -4,7 +4,7 @@
 //! blocks grow old, bins are merged by `recorder::ages`, which alone writes here.
 
 use super::mapped::Mapped;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use super::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Most age bins at a time.
 pub(crate) const AGE_BINS: usize = 24;

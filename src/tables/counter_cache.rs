@@ -5,8 +5,8 @@
 
 use super::age_map::AgeMap;
 use super::counters::{Counters, Delta};
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU64, fence};
+use super::atomic::Ordering::{Acquire, Relaxed, Release};
+use super::atomic::{AtomicU64, fence};
 
 /// Lines of a thread's cache.
 const LINES: usize = 1024;

@@ -6,8 +6,8 @@
 
 use super::age_map::AGE_BINS;
 use super::mapped::{Mapped, Zeroed};
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicI64, AtomicU64, fence};
+use super::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use super::atomic::{AtomicI64, AtomicU64, fence};
 
 /// What a site sums up to, apart from ages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,6 +66,7 @@ pub(crate) struct Counters {
 }
 
 #[repr(C)]
+#[derive(Default)]
 struct Row {
     /// Flushes begun in the low half, ended in the high half.
     flushes: AtomicU64,
@@ -106,6 +107,8 @@ impl Counters {
             return clear();
         };
         row.flushes.fetch_add(FLUSH_BEGUN, AcqRel);
+        // Whoever sees one of the additions below sees that a flush has begun.
+        fence(Release);
         let live_bytes = delta.live_bytes();
         if live_bytes != 0 {
             self.bin(bin, site as usize).fetch_add(live_bytes, Relaxed);

@@ -5,8 +5,8 @@
 //! inserted at most once at a time: it removes a block before the allocator can reuse its address.
 
 use super::mapped::Mapped;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use super::atomic::AtomicU64;
+use super::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 /// What is kept of a sampled block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

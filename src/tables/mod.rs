@@ -5,6 +5,7 @@
 //! and the caller counts the loss; a table that could not be mapped has no room from the start.
 
 pub(crate) mod age_map;
+mod atomic;
 pub(crate) mod counter_cache;
 pub(crate) mod counters;
 pub(crate) mod large_samples;

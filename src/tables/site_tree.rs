@@ -17,8 +17,8 @@
 //! The tree does not know what a frame means.
 
 use super::mapped::{Mapped, Zeroed};
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use super::atomic::Ordering::{Acquire, Relaxed, Release};
+use super::atomic::{AtomicU32, AtomicU64};
 
 /// A node of the tree; also the name of a site.
 pub(crate) type NodeId = u32;
@@ -47,6 +47,7 @@ pub(crate) struct SiteTree {
 
 /// A node, or a frame that leads back to one: half a cache line.
 #[repr(C)]
+#[derive(Default)]
 struct Node {
     frame: AtomicU64,
     parent: AtomicU32,

@@ -1,17 +1,18 @@
 //! `heaplens inspect`
 
-use heaplens::snapshot::{self, Limits};
+use heaplens::snapshot;
 
 use crate::analysis::inspect::inspect;
 use crate::args::{Format, InspectArgs};
 use crate::error::Error;
-use crate::input::{Step, expand};
+use crate::input::{Options, Step, expand};
 use crate::output;
 use crate::progress::Progress;
 use crate::render::{inspect_json, inspect_text};
 
 pub(super) fn run(args: &InspectArgs) -> Result<(), Error> {
     let files = expand(&args.snapshots)?;
+    let limits = Options::default().limits;
     let progress = Progress::new();
     let mut inspections = Vec::with_capacity(files.len());
     for (at, file) in files.iter().enumerate() {
@@ -20,7 +21,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Error> {
             number: at + 1,
             of: files.len(),
         });
-        let snapshot = snapshot::read(file, &Limits::default())?;
+        let snapshot = snapshot::read(file, &limits)?;
         inspections.push(inspect(&file.to_string_lossy(), &snapshot));
     }
     drop(progress);

@@ -11,6 +11,7 @@
 //! # Ok::<(), heaplens_cli::Error>(())
 //! ```
 
+mod limits;
 mod select;
 pub mod workspace;
 
@@ -26,7 +27,7 @@ use crate::symbols::{self, symbolize};
 pub use select::expand;
 
 /// How to read and name snapshots.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Folders with unstripped programs or debug files.
     pub debug_dirs: Vec<PathBuf>,
@@ -36,6 +37,17 @@ pub struct Options {
     pub filter: Filter,
     /// What reading a file may cost.
     pub limits: Limits,
+}
+
+impl Default for Options {
+    /// No folders, no crates, and the usual limits, or less where the address space is limited.
+    fn default() -> Self {
+        Self {
+            debug_dirs: Vec::new(),
+            owner_crates: Vec::new(),
+            limits: limits::limits(),
+        }
+    }
 }
 
 /// A profile, and what the user should know about it.

@@ -33,7 +33,7 @@ use self::{
     note::is_system_library,
     resolve::Resolved,
 };
-pub use self::{identity::text_hash, note::Note};
+pub use self::{identity::text_hash, names::function_name, note::Note};
 
 /// Addresses between two calls of the progress callback.
 const PROGRESS_STEP: u64 = 256;

@@ -14,7 +14,7 @@ const MAX_NAME: usize = 16 << 10;
 /// The name of a function as people write it.
 ///
 /// Rust names lose the hash that differs from build to build, C++ names their parameters.
-pub(super) fn function_name(raw: &[u8]) -> String {
+pub fn function_name(raw: &[u8]) -> String {
     let text = String::from_utf8_lossy(raw);
     let mut name = CleanText::default();
     if let Ok(rust) = rustc_demangle::try_demangle(&text) {

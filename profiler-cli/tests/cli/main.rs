@@ -1,5 +1,6 @@
 //! Drives the built command on made-up snapshots.
 
+mod bombs;
 mod diff;
 mod failures;
 mod filter;

@@ -1,0 +1,170 @@
+//! From snapshots to every output: whatever names and numbers are in them, text is safe on a
+//! terminal, JSON is JSON, a picture has the elements of a picture, folded paths stay lines.
+
+use std::io;
+
+use heaplens::snapshot::{Limits, Snapshot, read_bytes, write};
+use heaplens_cli::analysis::diff::diff;
+use heaplens_cli::analysis::inspect::inspect;
+use heaplens_cli::analysis::top::{By, Sort, top, top_since};
+use heaplens_cli::profile::{Profile, ProfileBuilder};
+use heaplens_cli::render::escape::is_unsafe;
+use heaplens_cli::render::{
+    diff_json, diff_text, flamegraph, folded, inspect_json, inspect_text, top_json, top_text,
+};
+use quick_xml::events::{BytesStart, Event};
+
+use super::made_up::{self, Bytes};
+
+/// Draws and lists two snapshots that the bytes describe, and the difference between them.
+pub fn outputs(data: &[u8]) {
+    let mut bytes = Bytes(data);
+    let snapshots = [(); 2].map(|()| through_a_file(&made_up::snapshot(&mut bytes)));
+    let [before, after] = [&snapshots[..1], &snapshots[..]].map(profile);
+    for profile in [&before, &after] {
+        check_profile(profile);
+    }
+    check_difference(&before, &after);
+    let inspections: Vec<_> = snapshots
+        .iter()
+        .map(|one| inspect("some\u{1b}file", one))
+        .collect();
+    is_text(&written(|out| inspect_text::write(&inspections, out)));
+    is_json(&written(|out| inspect_json::write(&inspections, out)));
+}
+
+fn through_a_file(snapshot: &Snapshot) -> Snapshot {
+    let mut file = Vec::new();
+    write(snapshot, &mut file).expect("it is valid");
+    let read = read_bytes("x", &file, &Limits::default()).expect("our own file");
+    assert_eq!(read, *snapshot);
+    read
+}
+
+fn profile(snapshots: &[Snapshot]) -> Profile {
+    let mut builder = ProfileBuilder::new(&["shop".to_owned()]);
+    for snapshot in snapshots {
+        builder.add("some\u{1b}file", snapshot, snapshot.symbols.as_ref());
+    }
+    builder.finish()
+}
+
+fn check_profile(profile: &Profile) {
+    is_picture(&written(|out| flamegraph::live_svg(profile, out)));
+    are_paths(&written(|out| folded::live(profile, out)), 1);
+    for by in [By::Function, By::Owner, By::Crate] {
+        for sort in [Sort::Live, Sort::Count, Sort::Total] {
+            let rows = top(profile, by, sort);
+            is_text(&written(|out| {
+                top_text::write(profile, &rows, by, sort, 20, out)
+            }));
+            is_json(&written(|out| {
+                top_json::write(profile, None, &rows, (by, sort), usize::MAX, out)
+            }));
+        }
+    }
+}
+
+fn check_difference(before: &Profile, after: &Profile) {
+    let diff = diff(before, after);
+    is_picture(&written(|out| flamegraph::growth_svg(&diff, out)));
+    are_paths(&written(|out| folded::before_and_after(&diff, out)), 2);
+    is_text(&written(|out| diff_text::write(&diff, 10, out)));
+    is_json(&written(|out| diff_json::write(&diff, usize::MAX, out)));
+    let (by, sort) = (By::Owner, Sort::Growth);
+    let rows = top_since(&diff, by, sort);
+    is_text(&written(|out| {
+        top_text::write(after, &rows, by, sort, 20, out)
+    }));
+    is_json(&written(|out| {
+        top_json::write(after, Some(before), &rows, (by, sort), usize::MAX, out)
+    }));
+}
+
+fn written(output: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> String {
+    let mut bytes = Vec::new();
+    output(&mut bytes).expect("a vector takes all");
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+fn is_text(text: &str) {
+    let bad = text.chars().find(|&c| is_unsafe(c) && c != '\n');
+    assert_eq!(bad, None, "{text:?}");
+}
+
+fn is_json(text: &str) {
+    is_text(text);
+    serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+}
+
+fn are_paths(text: &str, columns: usize) {
+    for line in text.lines() {
+        assert!(!line.chars().any(is_unsafe), "{line:?}");
+        let mut path = line;
+        for _ in 0..columns {
+            let (rest, number) = path.rsplit_once(' ').expect("a number");
+            number.parse::<u64>().expect("a number");
+            path = rest;
+        }
+    }
+}
+
+/// Well-formed, and nothing in it but what a picture of harmless names has: no element, no
+/// attribute that runs or loads anything, and one script, which is not from the snapshot.
+fn is_picture(svg: &str) {
+    let mut reader = quick_xml::Reader::from_str(svg);
+    let mut scripts = 0;
+    loop {
+        match reader.read_event().expect("well-formed") {
+            Event::Eof => break,
+            Event::Start(element) | Event::Empty(element) => {
+                scripts += usize::from(element.name().as_ref() == b"script");
+                is_harmless(&element);
+            }
+            Event::Text(text) => {
+                text.decode().expect("UTF-8");
+            }
+            Event::CData(script) => {
+                assert_eq!(scripts, 1, "text that is not escaped");
+                let text = script.decode().expect("UTF-8");
+                assert!(!text.contains("alert("), "a name in the script");
+            }
+            _ => {}
+        }
+    }
+    assert!(scripts <= 1, "{scripts} scripts");
+    let bad = svg
+        .chars()
+        .find(|&c| is_unsafe(c) && !matches!(c, '\n' | '\t'));
+    assert_eq!(bad, None, "{svg}");
+}
+
+fn is_harmless(element: &BytesStart<'_>) {
+    const ELEMENTS: [&str; 12] = [
+        "svg",
+        "defs",
+        "linearGradient",
+        "stop",
+        "style",
+        "script",
+        "g",
+        "rect",
+        "text",
+        "title",
+        "a",
+        "tspan",
+    ];
+    let name = String::from_utf8_lossy(element.name().as_ref()).into_owned();
+    assert!(ELEMENTS.contains(&name.as_str()), "<{name}>");
+    for attribute in element.attributes() {
+        let attribute = attribute.expect("well-formed");
+        let key = String::from_utf8_lossy(attribute.key.as_ref()).into_owned();
+        let value = String::from_utf8_lossy(&attribute.value);
+        let own_start = name == "svg" && key == "onload" && value == "init(evt)";
+        assert!(
+            own_start || !key.starts_with("on"),
+            "<{name} {key}={value}>"
+        );
+        assert!(!key.ends_with("href"), "<{name} {key}={value}>");
+    }
+}
