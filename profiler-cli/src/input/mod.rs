@@ -11,17 +11,20 @@
 //! # Ok::<(), heaplens_cli::Error>(())
 //! ```
 
+pub mod history;
+mod runs;
 mod select;
 
 use std::path::{Path, PathBuf};
 
-use heaplens::snapshot::{self, Ages, Header, Limits, Snapshot};
+use heaplens::snapshot::{self, Ages, Header, Limits, Snapshot, Symbols};
 
 use crate::error::Error;
 use crate::profile::{Profile, ProfileBuilder};
 use crate::render::escape::printable;
 use crate::symbols::{self, symbolize};
 
+pub use runs::{Run, choose, runs};
 pub use select::expand;
 
 /// How to read and name snapshots.
@@ -93,24 +96,37 @@ pub fn load<P: AsRef<Path>>(
         let mut snapshot = snapshot::read(file, &options.limits)?;
         // Half of the numbers, and no part of a profile.
         snapshot.sites.ages = Ages::default();
-        let shown = file.to_string_lossy();
-        if snapshot.symbols.is_some() && options.debug_dirs.is_empty() {
-            builder.add(&shown, &snapshot, snapshot.symbols.as_ref());
-            continue;
-        }
-        let outcome = name(&snapshot, options, progress);
-        for note in outcome
-            .notes
-            .iter()
-            .filter(|note| !note.is_about_system_library())
-        {
-            push_new(&mut notes, note.to_string());
-        }
-        builder.add(&shown, &snapshot, Some(&outcome.symbols));
+        let symbols = names_of(&snapshot, options, progress, &mut notes);
+        builder.add(
+            &file.to_string_lossy(),
+            &snapshot,
+            symbols.as_ref().or(snapshot.symbols.as_ref()),
+        );
     }
     let profile = builder.finish();
     notes.extend(counted_twice(&profile));
     Ok(Loaded { profile, notes })
+}
+
+/// New names for a snapshot; none if those that it carries are to be used.
+fn names_of(
+    snapshot: &Snapshot,
+    options: &Options,
+    progress: &mut dyn FnMut(Step<'_>),
+    notes: &mut Vec<String>,
+) -> Option<Symbols> {
+    if snapshot.symbols.is_some() && options.debug_dirs.is_empty() {
+        return None;
+    }
+    let outcome = name(snapshot, options, progress);
+    for note in outcome
+        .notes
+        .iter()
+        .filter(|note| !note.is_about_system_library())
+    {
+        push_new(notes, note.to_string());
+    }
+    Some(outcome.symbols)
 }
 
 /// Resolves the addresses of a snapshot.

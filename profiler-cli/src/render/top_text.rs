@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::flamegraph::{mode, when};
 use super::place::named;
-use super::{escape::printable, units};
+use super::{escape::printable, table, units};
 use crate::analysis::top::{By, Sort, TopRow};
 use crate::profile::{Profile, Values};
 
@@ -37,7 +37,7 @@ pub fn write(
 
     let with_base = rows.iter().any(|row| row.base.is_some());
     let whole = whole(profile, rows, sort);
-    let mut table = vec![heading(by, sort, sampled, with_base)];
+    let mut lines = vec![heading(by, sort, sampled, with_base)];
     for row in rows.iter().take(limit) {
         let values = &row.values;
         let measure = sort.measure(values, row.base.as_ref());
@@ -58,9 +58,9 @@ pub fn write(
             line.push(units::unsigned_bytes(values.total_bytes));
         }
         line.push(described(row, by));
-        table.push(line);
+        lines.push(line);
     }
-    write_table(&table, out)?;
+    table::write(&lines, out)?;
     match rows.len().saturating_sub(limit) {
         0 => Ok(()),
         more => writeln!(out, "\n{more} more: -n 0 shows all"),
@@ -105,29 +105,4 @@ fn described(row: &TopRow<'_>, by: By) -> String {
         By::Function if row.owner() == row.example => owner,
         By::Function | By::Crate => format!("{}  < {owner}", printable(row.name(by))),
     }
-}
-
-/// Writes columns to the right but for the last, which is text.
-fn write_table(table: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
-    let columns = table.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        table
-            .iter()
-            .filter_map(|line| line.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-    };
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| width(column).unwrap_or(0))
-        .collect();
-    for line in table {
-        for (at, (cell, &width)) in line.iter().zip(&widths).enumerate() {
-            if at + 1 == columns {
-                writeln!(out, "{cell}")?;
-            } else {
-                write!(out, "{cell:>width$}  ")?;
-            }
-        }
-    }
-    Ok(())
 }
