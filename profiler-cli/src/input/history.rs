@@ -4,7 +4,7 @@
 //! one has the paths of all others, and within a run equal addresses are equal code. The others are
 //! read one at a time, and nothing but their numbers is kept.
 
-use heaplens::snapshot::{self, AGE_BOUNDS_SECONDS, Ages, Module, Snapshot};
+use heaplens::snapshot::{self, AGE_BOUNDS_SECONDS, Ages, Module, Snapshot, Symbols};
 use rustc_hash::FxHashMap;
 
 use super::runs::Run;
@@ -39,7 +39,7 @@ pub fn load(
         ));
     }
     let of = files.len();
-    let mut builder: Option<(HistoryBuilder, Rows)> = None;
+    let mut reader: Option<RunReader> = None;
     let mut failed = None;
     for (at, file) in files.into_iter().rev().enumerate() {
         progress(Step::Reading {
@@ -57,17 +57,49 @@ pub fn load(
             }
         };
         let name = file.to_string_lossy();
-        let (builder, rows) = builder.get_or_insert_with(|| {
-            let symbols = names_of(&snapshot, options, progress, notes);
-            let mut profile = ProfileBuilder::new(&options.owner_crates);
-            let symbols = symbols.as_ref().or(snapshot.symbols.as_ref());
-            let nodes = profile.add(&name, &snapshot, symbols);
-            let (profile, site_of) = profile.finish_with_sites();
-            let sites = nodes.iter().map(|&node| site_of[node as usize]);
-            let rows = Rows::new(&snapshot, sites.collect());
-            (HistoryBuilder::new(profile), rows)
-        });
-        let nodes = rows.nodes(&snapshot);
+        reader
+            .get_or_insert_with(|| {
+                let symbols = names_of(&snapshot, options, progress, notes);
+                let symbols = symbols.as_ref().or(snapshot.symbols.as_ref());
+                RunReader::new(&name, &snapshot, symbols, &options.owner_crates)
+            })
+            .add(&name, &snapshot);
+    }
+    match (reader, failed) {
+        (Some(reader), _) => Ok(reader.finish()),
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => Ok(History::default()),
+    }
+}
+
+/// Takes the numbers out of the snapshots of one run.
+#[derive(Debug)]
+pub struct RunReader {
+    history: HistoryBuilder,
+    rows: Rows,
+}
+
+impl RunReader {
+    /// A run whose newest snapshot this is, with these names. It is to be added too.
+    pub fn new(
+        file: &str,
+        newest: &Snapshot,
+        symbols: Option<&Symbols>,
+        owner_crates: &[String],
+    ) -> Self {
+        let mut profile = ProfileBuilder::new(owner_crates);
+        let nodes = profile.add(file, newest, symbols);
+        let (profile, site_of) = profile.finish_with_sites();
+        let sites = nodes.iter().map(|&node| site_of[node as usize]);
+        Self {
+            rows: Rows::new(newest, sites.collect()),
+            history: HistoryBuilder::new(profile),
+        }
+    }
+
+    /// Adds a snapshot of the run.
+    pub fn add(&mut self, file: &str, snapshot: &Snapshot) {
+        let nodes = self.rows.nodes(snapshot);
         let sites = &snapshot.sites;
         let points = sites.stack.iter().enumerate().filter_map(|(row, &stack)| {
             let point = Point {
@@ -77,15 +109,15 @@ pub fn load(
             Some(((*nodes.get(stack as usize)?)?, point))
         });
         let source = Source {
-            file: name.into_owned(),
+            file: file.to_owned(),
             header: snapshot.header.clone(),
         };
-        builder.add(source, points);
+        self.history.add(source, points);
     }
-    match (builder, failed) {
-        (Some((builder, _)), _) => Ok(builder.finish()),
-        (None, Some(error)) => Err(error.into()),
-        (None, None) => Ok(History::default()),
+
+    /// The run.
+    pub fn finish(self) -> History {
+        self.history.finish()
     }
 }
 
@@ -107,6 +139,7 @@ fn older(ages: &Ages, row: usize) -> [i64; BOUNDS] {
 }
 
 /// Finds rows of the newest snapshot by what they stand for.
+#[derive(Debug)]
 struct Rows {
     modules: Vec<Module>,
     /// Row by the caller's row plus one, module and address.

@@ -238,12 +238,13 @@ mod tests {
             .map(|t| {
                 let mut point = point(1_000 * (t + 1), 0);
                 point.older[0] = 1_000 * (t - 1).max(0);
+                point.older[1] = 1_000 * (t - 5).max(0);
                 point
             })
             .collect();
         let survival = survival(&times(10), &points).unwrap();
-        assert_eq!(survival.age_seconds, 60);
-        assert_eq!(survival.old_share, 0.8);
+        assert_eq!(survival.age_seconds, 300);
+        assert_eq!(survival.old_share, 0.4);
         assert_eq!(survival.freed_since, 0.0);
         let times = times(10);
         assert_eq!(ages_shown(&times).collect::<Vec<_>>(), [0]);
