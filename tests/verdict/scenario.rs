@@ -132,7 +132,7 @@ impl Scenario {
             exact: number % 4 == 3,
             snapshots: pick(&mut random, &[8, 8, 10, 12, 16, 24]),
             interval: pick(&mut random, &[60, 120, 300]),
-            leak: Leak::ALL[(number / 4) as usize % 5],
+            leak: Leak::ALL[(number / 4 + number / 20) as usize % 5],
             // A quarter of the scenarios leak just as much as is promised to be found.
             leaked_means: match number % 16 {
                 0 | 5 | 10 | 15 => 20.0,

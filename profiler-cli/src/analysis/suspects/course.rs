@@ -40,6 +40,8 @@ pub struct Course {
     pub is_step: bool,
     /// It fell in bulk at least once.
     pub falls: bool,
+    /// Sum of its steps over what steps without a direction would make.
+    pub drift: f64,
     /// The trend is not that of something that only wanders.
     pub is_directed: bool,
 }
@@ -74,6 +76,7 @@ impl Course {
             .map(|(time, value)| value - slope.rate * time)
             .collect();
         let steps = steps.min(MOST_STEPS);
+        let drift = drift(values);
         Self {
             p: mann_kendall(values),
             slope,
@@ -83,7 +86,8 @@ impl Course {
             slows: slows(times, values, steps),
             is_step: is_step(times, values),
             falls: largest_fall > BULK * range && range > 0.0,
-            is_directed: von_neumann_ratio(&residuals) >= NO_MEMORY || drift(values) >= Z_95,
+            drift,
+            is_directed: von_neumann_ratio(&residuals) >= NO_MEMORY || drift >= Z_95,
         }
     }
 

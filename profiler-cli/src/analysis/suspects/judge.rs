@@ -33,6 +33,12 @@ const LEAST_STEPS: f64 = 5.0;
 const LEAST_SAMPLES: f64 = 8.0;
 /// From this share of frees on, what is born there turns over.
 const TURNS_OVER: f64 = 0.3;
+/// Births and frees are out of balance up to this chance.
+const OUT_OF_BALANCE: f64 = 0.02;
+/// What growth of old blocks must be as certain as where most are freed: frees of old blocks are not
+/// seen one by one.
+const STEPS_OF_OLD: f64 = 10.0;
+const DRIFT_OF_OLD: f64 = 2.0;
 /// Part of the growth that must be of old blocks.
 const OLD_GROWTH: f64 = 0.4;
 
@@ -136,6 +142,12 @@ struct Tested<'a> {
     series: &'a Series,
     courses: Vec<(Measure, Course, f64)>,
     points: Vec<Point>,
+}
+
+/// What stands behind a course.
+struct Behind<'a> {
+    points: &'a [Point],
+    turnover: &'a Turnover,
 }
 
 /// Judges a run.
@@ -320,8 +332,15 @@ impl Frame {
             finding.p = *p;
         }
         let enough = self.times.len() >= LEAST_SNAPSHOTS;
+        let behind = Behind {
+            points,
+            turnover: &turnover,
+        };
         for (measure, course, p) in courses {
-            if enough && *p <= SIGNIFICANT && self.is_leak(*measure, course, points, &turnover) {
+            if enough
+                && *p <= SIGNIFICANT
+                && self.is_leak(*measure, course, &finding.course, &behind)
+            {
                 finding.class = Class::Leak;
                 finding.measure = *measure;
                 finding.course = *course;
@@ -342,12 +361,20 @@ impl Frame {
         &self,
         measure: Measure,
         course: &Course,
-        points: &[Point],
-        turnover: &Turnover,
+        live: &Course,
+        behind: &Behind<'_>,
     ) -> bool {
-        self.is_suspicious(course)
-            && !(turnover.freed_share() >= TURNS_OVER && turnover.follows_load)
-            && (measure != Measure::Live || self.old_grow(course, points))
+        let Behind { points, turnover } = behind;
+        let turns_over = turnover.freed_share() >= TURNS_OVER;
+        if !self.is_suspicious(course) || turns_over && turnover.follows_load {
+            return false;
+        }
+        match measure {
+            Measure::Live => turnover.balance_p <= OUT_OF_BALANCE && self.old_grow(course, points),
+            // Old blocks are late to tell that nothing is born any more.
+            Measure::Older(_) if !turns_over => !live.slows,
+            Measure::Older(_) => course.steps >= STEPS_OF_OLD && course.drift >= DRIFT_OF_OLD,
+        }
     }
 
     /// Growth that looks like a leak's, however sure it is.

@@ -6,6 +6,8 @@ use super::history::{BOUNDS, Point};
 
 /// Most independent events that one interval can show: blocks are often born and freed together.
 const EVENTS_AN_INTERVAL: f64 = 6.0;
+/// Part of the time before which births may outweigh frees: something fills up.
+const WARM_PART: f64 = 1.0 / 3.0;
 /// Growth of births from which the load is said to rise.
 const LOAD_RISES: f64 = 1.15;
 /// How much more than the load the level may rise and still follow it.
@@ -18,7 +20,7 @@ pub struct Turnover {
     pub born: f64,
     /// Bytes freed between them.
     pub freed: f64,
-    /// Chance that births outweigh frees so much in the second half, if each were as likely.
+    /// Chance that births outweigh frees so much in the last two thirds, if each were as likely.
     pub balance_p: f64,
     /// The level rises no more than the load does.
     pub follows_load: bool,
@@ -60,13 +62,13 @@ fn flows(before: &Point, after: &Point) -> [f64; 2] {
 /// In balance each event is a birth or a free with the same chance. An interval counts as a few
 /// events at most, and as no more than the samples or blocks that were born in it.
 fn balance(times: &[f64], points: &[Point]) -> f64 {
-    let middle = match times {
-        [first, .., last] => (first + last) / 2.0,
+    let from = match times {
+        [first, .., last] => first + (last - first) * WARM_PART,
         _ => return 1.0,
     };
     let (mut events, mut births, mut intervals) = (0.0, 0.0, 0);
     for (time, pair) in times.windows(2).zip(points.windows(2)) {
-        if (time[0] + time[1]) / 2.0 < middle {
+        if (time[0] + time[1]) / 2.0 < from {
             continue;
         }
         intervals += 1;
