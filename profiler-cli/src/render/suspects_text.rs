@@ -166,7 +166,11 @@ fn about(suspects: &Suspects<'_>, out: &mut dyn Write) -> io::Result<()> {
 fn owners(suspects: &Suspects<'_>, rows: usize, out: &mut dyn Write) -> io::Result<()> {
     let profile = &suspects.history.profile;
     if suspects.findings.is_empty() {
-        return writeln!(out, "\nNone of {} owners moved.", suspects.quiet);
+        return writeln!(
+            out,
+            "\nNone of {} owners moved or holds much.",
+            suspects.quiet
+        );
     }
     let mut lines = vec![
         ["class", "growth a day", "live", "course", "owner"]
@@ -192,7 +196,11 @@ fn owners(suspects: &Suspects<'_>, rows: usize, out: &mut dyn Write) -> io::Resu
     if let Some(more @ 1..) = suspects.findings.len().checked_sub(rows) {
         writeln!(out, "{more} more: -n 0 shows all")?;
     }
-    writeln!(out, "{} more owners did not move", suspects.quiet)
+    writeln!(
+        out,
+        "{} more owners did not move and hold little",
+        suspects.quiet
+    )
 }
 
 fn suspect(suspects: &Suspects<'_>, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {

@@ -7,5 +7,6 @@ mod flamegraph;
 mod hostile;
 mod inspect;
 mod scale;
+mod suspects;
 mod symbolize;
 mod top;

@@ -33,6 +33,8 @@ const LEAST_STEPS: f64 = 5.0;
 const LEAST_SAMPLES: f64 = 8.0;
 /// From this share of frees on, what is born there turns over.
 const TURNS_OVER: f64 = 0.3;
+/// Part of all live bytes from which an owner is named even if it never moved.
+const LEAST_SHARE: f64 = 0.02;
 /// Births and frees are out of balance up to this chance.
 const OUT_OF_BALANCE: f64 = 0.02;
 /// What growth of old blocks must be as certain as where most are freed: frees of old blocks are not
@@ -100,7 +102,7 @@ pub struct Finding {
 pub struct Suspects<'a> {
     /// The run.
     pub history: &'a History,
-    /// Owners that moved, leaks first and the fastest of them first.
+    /// Owners that moved or hold much, leaks first and the fastest of them first.
     pub findings: Vec<Finding>,
     /// Places in [`History::snapshots`] of those that count.
     pub used: Vec<usize>,
@@ -110,7 +112,7 @@ pub struct Suspects<'a> {
     pub times: Vec<f64>,
     /// Tests that were made.
     pub tests: usize,
-    /// Owners that did not move.
+    /// Owners that did not move and hold little.
     pub quiet: usize,
 }
 
@@ -135,6 +137,8 @@ struct Frame {
     work: Vec<f64>,
     least_bytes: f64,
     sample_bytes: f64,
+    /// Of the whole program at last.
+    live_bytes: f64,
 }
 
 /// A series with its tests; p-values are corrected later.
@@ -170,7 +174,7 @@ pub fn suspects(history: &History) -> Suspects<'_> {
     for owner in &owners {
         let function = history.profile.frame(owner.series.node).function;
         let mut paths = leaking.remove(&function).unwrap_or_default();
-        if owner.courses.is_empty() && paths.is_empty() {
+        if owner.courses.is_empty() && paths.is_empty() && frame.is_quiet(owner.series) {
             quiet += 1;
             continue;
         }
@@ -244,7 +248,21 @@ impl Frame {
             warm_up,
             least_bytes: history.least_bytes(),
             sample_bytes: history.sample_bytes(),
+            live_bytes: history.profile.totals().live_bytes as f64,
         }
+    }
+
+    /// Whether a series neither moved, not even while warming up, nor holds much.
+    fn is_quiet(&self, series: &Series) -> bool {
+        let live = || {
+            self.used
+                .iter()
+                .map(|&at| series.points[at].values.live_bytes)
+        };
+        let (low, high) = (live().min().unwrap_or(0), live().max().unwrap_or(0));
+        let moved = (high - low) as f64 >= self.least_bytes;
+        let holds = live().next_back().unwrap_or(0) as f64;
+        !moved && holds < LEAST_SHARE * self.live_bytes
     }
 
     /// The tests of a series; none if it hardly moved.
