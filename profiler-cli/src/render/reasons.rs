@@ -4,17 +4,6 @@ use super::units;
 use crate::analysis::suspects::program::recorded_share;
 use crate::analysis::suspects::{Class, Finding, Measure, Suspects};
 
-/// The word for a class, as in `heaplens-suspects-1`.
-pub(super) fn class(class: Class) -> &'static str {
-    match class {
-        Class::Leak => "leak",
-        Class::TooLittle => "too little data",
-        Class::Sawtooth => "sawtooth",
-        Class::Warming => "warming up / cache",
-        Class::Stable => "stable",
-    }
-}
-
 /// How sure a finding is, losses taken in: 0 to 1.
 pub(super) fn confidence(suspects: &Suspects<'_>, finding: &Finding) -> f64 {
     finding.confidence() * recorded_share(suspects)

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::flamegraph::mode;
 use super::place::named;
-use super::reasons::{class, confidence, losses, percent, reasons};
+use super::reasons::{confidence, losses, percent, reasons};
 use super::{escape::printable, path_text, table, units};
 use crate::analysis::suspects::judge::LEAST_SNAPSHOTS;
 use crate::analysis::suspects::program::{Diagnosis, Limit, Program, Quantity, limit, program};
@@ -180,7 +180,7 @@ fn owners(suspects: &Suspects<'_>, rows: usize, out: &mut dyn Write) -> io::Resu
     for finding in suspects.findings.iter().take(rows) {
         let grows = matches!(finding.class, Class::Leak | Class::TooLittle);
         lines.push(vec![
-            class(finding.class).to_owned(),
+            finding.class.name().to_owned(),
             if grows {
                 units::change((finding.rate.rate * SECONDS_A_DAY) as i64)
             } else {
@@ -208,7 +208,7 @@ fn suspect(suspects: &Suspects<'_>, finding: &Finding, out: &mut dyn Write) -> i
     writeln!(
         out,
         "\n{}: {}",
-        class(finding.class),
+        finding.class.name(),
         named(profile, finding.node)
     )?;
     for reason in reasons(suspects, finding) {

@@ -14,10 +14,11 @@ use heaplens::snapshot::{AGE_BOUNDS_SECONDS, Reason};
 use rustc_hash::FxHashMap;
 
 use super::course::Course;
+use super::finding::{Class, Finding, Measure, Suspects};
 use super::history::{History, Point, Series};
-use super::turnover::{Survival, Turnover, ages_shown, survival};
+use super::turnover::{Turnover, ages_shown, survival};
 use crate::analysis::trend::{Slope, benjamini_hochberg, least_p};
-use crate::profile::{FunctionId, NodeId, change_variance};
+use crate::profile::{FunctionId, change_variance};
 
 /// Corrected p-values up to this are a trend.
 pub const SIGNIFICANT: f64 = 0.01;
@@ -43,90 +44,6 @@ const STEPS_OF_OLD: f64 = 10.0;
 const DRIFT_OF_OLD: f64 = 2.0;
 /// Part of the growth that must be of old blocks.
 const OLD_GROWTH: f64 = 0.4;
-
-/// What became of an owner or a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
-    /// Grows steadily, and what is old is never freed.
-    Leak,
-    /// Grows, but the snapshots are too few to tell how.
-    TooLittle,
-    /// Freed in bulk.
-    Sawtooth,
-    /// Growth has flattened, or old blocks are replaced by new ones.
-    Warming,
-    /// No growth of any weight, or growth that follows the load.
-    Stable,
-}
-
-/// What was tested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Measure {
-    /// All live bytes.
-    Live,
-    /// Live bytes of blocks older than that many seconds.
-    Older(u64),
-}
-
-/// The judgement of one owner or one path.
-#[derive(Debug, Clone)]
-pub struct Finding {
-    /// Node in [`History::profile`].
-    pub node: NodeId,
-    /// What became of it.
-    pub class: Class,
-    /// The measure that the judgement rests on.
-    pub measure: Measure,
-    /// How that measure went after warm-up.
-    pub course: Course,
-    /// Corrected p-value of its trend.
-    pub p: f64,
-    /// Growth in bytes a second: of the measure, or of the leaking paths together.
-    pub rate: Slope,
-    /// Births and frees after warm-up.
-    pub turnover: Turnover,
-    /// How old it has become.
-    pub survival: Option<Survival>,
-    /// Live bytes at each snapshot that counts.
-    pub live: Vec<i64>,
-    /// Variance of the live bytes in the newest of them.
-    pub live_variance: f64,
-    /// Class [`TooLittle`](Class::TooLittle): snapshots that would be enough.
-    pub snapshots_needed: usize,
-    /// The leaking paths of an owner, the largest rate first.
-    pub paths: Vec<Finding>,
-}
-
-/// The judgement of a run.
-#[derive(Debug)]
-pub struct Suspects<'a> {
-    /// The run.
-    pub history: &'a History,
-    /// Owners that moved or hold much, leaks first and the fastest of them first.
-    pub findings: Vec<Finding>,
-    /// Places in [`History::snapshots`] of those that count.
-    pub used: Vec<usize>,
-    /// How many of these are the warm-up.
-    pub warm_up: usize,
-    /// Seconds since the start at each snapshot that counts.
-    pub times: Vec<f64>,
-    /// Tests that were made.
-    pub tests: usize,
-    /// Owners that did not move and hold little.
-    pub quiet: usize,
-}
-
-impl Suspects<'_> {
-    /// The owners of a class.
-    pub fn of(&self, class: Class) -> impl Iterator<Item = &Finding> + Clone {
-        self.findings.iter().filter(move |f| f.class == class)
-    }
-
-    /// Bytes a second of all leaks.
-    pub fn leak_rate(&self) -> f64 {
-        self.of(Class::Leak).map(|finding| finding.rate.rate).sum()
-    }
-}
 
 /// What the tests of all series share.
 struct Frame {
@@ -276,7 +193,7 @@ impl Frame {
         let courses = measures
             .into_iter()
             .filter_map(|measure| {
-                let values = values(&points, measure);
+                let values = measure.values(&points);
                 let course = Course::of(
                     &self.times,
                     &values,
@@ -322,7 +239,7 @@ impl Frame {
             points,
         } = tested;
         let turnover = Turnover::of(&self.times, points, &self.work);
-        let live = values(points, Measure::Live);
+        let live = Measure::Live.values(points);
         let variance = self.variance(points, &live, Measure::Live);
         let mut finding = Finding {
             node: series.node,
@@ -476,45 +393,4 @@ impl Frame {
         };
         self.warm_up + by_trend.max(by_samples)
     }
-}
-
-impl Finding {
-    /// The owner of leaking paths leaks, however it looks as a whole.
-    fn with_paths(mut self, paths: Vec<Finding>) -> Self {
-        if let (Some(first), true) = (paths.first(), self.class != Class::Leak) {
-            self.class = Class::Leak;
-            self.measure = first.measure;
-            self.course = first.course;
-            self.turnover = first.turnover;
-            self.survival = first.survival;
-            self.p = paths.iter().map(|path| path.p).fold(1.0, f64::min);
-            let sum = |of: fn(&Slope) -> f64| paths.iter().map(|path| of(&path.rate)).sum();
-            self.rate = Slope {
-                rate: sum(|slope| slope.rate),
-                low: sum(|slope| slope.low),
-                high: sum(|slope| slope.high),
-            };
-        }
-        self.paths = paths;
-        self
-    }
-
-    /// How sure the trend is: 0 to 1, before losses.
-    pub fn confidence(&self) -> f64 {
-        (1.0 - self.p).clamp(0.0, 1.0)
-    }
-}
-
-/// A measure at each point.
-fn values(points: &[Point], measure: Measure) -> Vec<f64> {
-    let of = |point: &Point| match measure {
-        Measure::Live => point.values.live_bytes,
-        Measure::Older(seconds) => {
-            let k = AGE_BOUNDS_SECONDS
-                .iter()
-                .position(|&bound| bound == seconds);
-            k.map_or(0, |k| point.older[k])
-        }
-    };
-    points.iter().map(|point| of(point) as f64).collect()
 }

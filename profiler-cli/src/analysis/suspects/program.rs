@@ -3,7 +3,8 @@
 
 use heaplens::snapshot::{Header, RecorderMode};
 
-use super::judge::{Class, SIGNIFICANT, Suspects};
+use super::finding::{Class, Suspects};
+use super::judge::SIGNIFICANT;
 use crate::analysis::trend::{mann_kendall, theil_sen};
 
 /// Where a process's growth comes from.
