@@ -28,6 +28,9 @@ mod tables;
 #[cfg(feature = "recorder")]
 pub use allocator::Allocator;
 
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub use control::set_uptime;
 #[cfg(feature = "recorder")]
 #[doc(hidden)]
 pub use control::start_from_macro;

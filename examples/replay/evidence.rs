@@ -4,9 +4,10 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use heaplens_cli::analysis::diff::{Diff, Side, diff};
+use heaplens_cli::analysis::suspects::{Class, Finding, suspects};
 use heaplens_cli::input;
 use heaplens_cli::profile::{NodeId, Profile, Values};
 use heaplens_cli::render::escape::printable;
@@ -111,6 +112,9 @@ pub(crate) struct Evidence {
     pub(crate) compose_in_widest_path: bool,
     /// Owners after warm-up, the largest growth first.
     pub(crate) owners: Vec<Owner>,
+    /// What `heaplens suspects` says after the fourth step of the busy hours: each owner that it
+    /// names and its class, the first suspect first.
+    pub(crate) suspects: Vec<(String, Class)>,
 }
 
 /// Reads the snapshots of a run. Draws the growth after warm-up to `svg`, where there is one.
@@ -161,6 +165,7 @@ pub(crate) fn gather(run: &Run, svg: Option<&Path>) -> Result<Evidence, String> 
             .find(|&node| is_compose(end.name(node)))
             .and_then(|node| place(&end, node)),
         compose_in_widest_path: widest.iter().any(|&node| is_compose(name(&diff, node))),
+        suspects: suspicions(&run.early)?,
         owners: diff
             .owners()
             .iter()
@@ -180,6 +185,24 @@ fn load(snapshot: &Path) -> Result<Profile, String> {
     let loaded = input::load([snapshot], &input::Options::default(), &mut input::quiet)
         .map_err(|error| error.to_string())?;
     Ok(loaded.profile)
+}
+
+/// The classes of all owners that `heaplens suspects` names.
+fn suspicions(files: &[PathBuf]) -> Result<Vec<(String, Class)>, String> {
+    let explain = |error: heaplens_cli::Error| error.to_string();
+    let mut notes = Vec::new();
+    let runs = input::runs(files, &mut input::quiet, &mut notes).map_err(explain)?;
+    let run = runs.first().ok_or("no snapshots to judge")?;
+    let options = input::Options::default();
+    let history =
+        input::history::load(run, &options, &mut input::quiet, &mut notes).map_err(explain)?;
+    let suspects = suspects(&history);
+    let name = |finding: &Finding| short(&printable(history.profile.name(finding.node)));
+    Ok(suspects
+        .findings
+        .iter()
+        .map(|finding| (name(finding), finding.class))
+        .collect())
 }
 
 fn draw(diff: &Diff<'_>, svg: &Path) -> std::io::Result<()> {

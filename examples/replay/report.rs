@@ -13,6 +13,9 @@ use super::run::Run;
 /// Owners that the report names.
 const OWNERS: usize = 6;
 
+/// Owners of which the report tells what `heaplens suspects` says.
+const SUSPECTS: usize = 10;
+
 /// A heading.
 pub(crate) fn heading(text: &str) {
     println!("\n{}", style(text).bold());
@@ -76,6 +79,10 @@ pub(crate) fn named(evidence: &Evidence) {
     });
     println!("   Innocent: the cache     {cache}");
     println!("             the database  {database}");
+    println!("\n   `heaplens suspects`, after the fourth snapshot of the busy hours:");
+    for (owner, class) in evidence.suspects.iter().take(SUSPECTS) {
+        println!("   {:>18}  {owner}", class.name());
+    }
 }
 
 /// The verdict on the fixed run.

@@ -10,10 +10,14 @@ use super::service::{Client, Service};
 const SEED: u64 = 0x51_0e_a5;
 /// Views in the quiet hours: enough to fill the cache and to evict from it.
 const QUIET_VIEWS: usize = 8_000;
+/// Steps of the quiet hours, with a snapshot after each.
+const QUIET_STEPS: usize = 8;
 /// Steps of the busy hours. Response times are compared between the first and the last.
 const STEPS: usize = 16;
 /// Views in each step.
 const VIEWS_PER_STEP: usize = 200;
+/// Snapshots of the busy hours after which a verdict must be possible.
+const EARLY_STEPS: usize = 4;
 
 /// What a run leaves behind.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub(crate) struct Run {
     pub(crate) warm: PathBuf,
     /// Snapshot after the busy hours.
     pub(crate) end: PathBuf,
+    /// All snapshots from the start to the fourth step of the busy hours, as an interval leaves them.
+    pub(crate) early: Vec<PathBuf>,
     /// How many widgets the layout index holds in the end. No request is under way.
     pub(crate) registered: u64,
     /// How many renderings the cache evicted in the quiet hours: it was full if any.
@@ -43,24 +49,29 @@ pub(crate) fn run(fixed: bool, snapshots: &Path) -> Result<Run, String> {
 fn drive(client: &Client) -> Result<Run, String> {
     let mut script = Script::new(SEED);
     let start = client.snapshot("start")?;
+    let mut early = vec![start.clone()];
 
     let publications = script.publications();
     let quiet_views = script.quiet_views(QUIET_VIEWS);
     let progress = Progress::begin("warm-up", publications.len() + quiet_views.len());
     send(client, &publications, &|| progress.done())?;
-    send(client, &quiet_views, &|| progress.done())?;
+    for views in quiet_views.chunks(QUIET_VIEWS / QUIET_STEPS) {
+        send(client, views, &|| progress.done())?;
+        early.push(client.snapshot("quiet")?);
+    }
     drop(progress);
     let evicted_when_warm = number(&client.stats()?, "/cache/evicted")?;
     let warm = client.snapshot("after-warm-up")?;
 
     let progress = Progress::begin("busy hours", STEPS * VIEWS_PER_STEP);
-    let steps = (0..STEPS)
-        .map(|_| {
-            send(client, &script.busy_views(VIEWS_PER_STEP), &|| {
-                progress.done()
-            })
-        })
-        .collect::<Result<_, _>>()?;
+    let mut steps = Vec::with_capacity(STEPS);
+    for step in 0..STEPS {
+        let views = script.busy_views(VIEWS_PER_STEP);
+        steps.push(send(client, &views, &|| progress.done())?);
+        if step < EARLY_STEPS {
+            early.push(client.snapshot("busy")?);
+        }
+    }
     drop(progress);
     let registered = number(&client.stats()?, "/registered_layouts")?;
     let end = client.snapshot("after-load")?;
@@ -69,6 +80,7 @@ fn drive(client: &Client) -> Result<Run, String> {
         start,
         warm,
         end,
+        early,
         registered,
         evicted_when_warm,
     })

@@ -1,5 +1,7 @@
 //! The verdict: is the leak named, and is it gone with the fix?
 
+use heaplens_cli::analysis::suspects::Class;
+
 use super::evidence::{Evidence, Part};
 use super::run::Run;
 
@@ -37,6 +39,17 @@ pub(crate) fn leak_is_named(run: &Run, evidence: &Evidence) -> Vec<String> {
             share * 100.0
         ));
     }
+    let leaks: Vec<&str> = evidence.leaks().collect();
+    if leaks.first().and_then(|owner| Part::of(owner)) != Some(Part::Compose) {
+        wrong.push(format!(
+            "`heaplens suspects` does not name composition as the first leak, but {leaks:?}"
+        ));
+    }
+    for owner in &leaks {
+        if let Some(part @ (Part::Cache | Part::Database)) = Part::of(owner) {
+            wrong.push(format!("`heaplens suspects` accuses {part:?}: {owner}"));
+        }
+    }
     for (place, owner) in evidence.owners.iter().take(FIRST_OWNERS).enumerate() {
         if let Some(part @ (Part::Cache | Part::Database)) = Part::of(&owner.function) {
             wrong.push(format!(
@@ -63,10 +76,24 @@ pub(crate) fn leak_is_gone(run: &Run, fixed: &Evidence, leaking: &Evidence) -> V
             "with the fix the service grew by {left} bytes, without by {leaked}"
         ));
     }
+    let leaks: Vec<&str> = fixed.leaks().collect();
+    if !leaks.is_empty() {
+        wrong.push(format!(
+            "with the fix `heaplens suspects` accuses {leaks:?}"
+        ));
+    }
     wrong
 }
 
 impl Evidence {
+    /// Owners that `heaplens suspects` says leak, the fastest first.
+    pub(crate) fn leaks(&self) -> impl Iterator<Item = &str> {
+        self.suspects
+            .iter()
+            .filter(|(_, class)| *class == Class::Leak)
+            .map(|(owner, _)| owner.as_str())
+    }
+
     /// The share of the growth after warm-up that leads through `compose`, from 0 to 1.
     pub(crate) fn compose_share(&self) -> f64 {
         match self.grown {
@@ -88,6 +115,7 @@ mod tests {
             start: file(),
             warm: file(),
             end: file(),
+            early: Vec::new(),
             registered,
             evicted_when_warm: 1,
         }
@@ -118,6 +146,10 @@ mod tests {
             ]
             .map(owner)
             .into(),
+            suspects: vec![
+                ("widget::compose::a".to_owned(), Class::Leak),
+                ("widget::cache::insert".to_owned(), Class::Warming),
+            ],
         }
     }
 
@@ -140,14 +172,23 @@ mod tests {
         ] {
             assert_eq!(leaking(|e| e.owners[2].function = suspect.into()).len(), 1);
         }
+        assert_eq!(leaking(|e| e.suspects[0].1 = Class::Stable).len(), 1);
+        assert_eq!(leaking(|e| e.suspects[1].1 = Class::Leak).len(), 1);
         assert_eq!(leak_is_named(&run(0), &evidence(100 << 20)).len(), 1);
     }
 
     #[test]
     fn a_leak_is_gone_only_below_two_percent_and_with_nothing_registered() {
         let gone = |left, registered| {
-            leak_is_gone(&run(registered), &evidence(left), &evidence(100 << 20)).is_empty()
+            let mut fixed = evidence(left);
+            fixed.suspects.remove(0);
+            leak_is_gone(&run(registered), &fixed, &evidence(100 << 20)).is_empty()
         };
+        let accused = evidence(-1);
+        assert_eq!(
+            leak_is_gone(&run(0), &accused, &evidence(100 << 20)).len(),
+            1
+        );
         assert!(gone(-1, 0) && gone((2 << 20) - 1, 0));
         assert!(!gone(2 << 20, 0) && !gone(0, 1));
     }

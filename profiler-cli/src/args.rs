@@ -8,6 +8,7 @@ use crate::analysis::top::{By, Sort};
 use crate::input;
 use crate::profile::owner::Workspace;
 use crate::profile::{Filter, OwnCrates};
+use crate::render::units::parse_bytes;
 
 /// Shows which code allocated the memory that a Rust program still holds.
 ///
@@ -48,6 +49,13 @@ pub enum Command {
     /// compare: a function is the same if its name and its file are, whatever its lines.
     #[command(after_help = DIFF)]
     Diff(DiffArgs),
+    /// Names the code that leaks, and clears what does not
+    ///
+    /// Looks at all snapshots of one run: what grows steadily and is never freed is a leak, what
+    /// levels off a cache. Of a folder or of several runs, judges the newest run that has snapshots
+    /// enough.
+    #[command(after_help = SUSPECTS)]
+    Suspects(SuspectsArgs),
     /// Folds names into a snapshot, so that it can be read without its binaries
     ///
     /// Functions, files, lines and inlined calls are looked up by build id next to the recorded
@@ -79,6 +87,14 @@ Examples:
   heaplens diff before.json.gz after.json.gz -o growth.svg
   heaplens diff 'monday/*.json.gz' 'tuesday/*.json.gz'
   heaplens diff before.json.gz after.json.gz --format json | jq '.owners[:3]'";
+
+const SUSPECTS: &str = "\
+Examples:
+  heaplens suspects heaplens/
+  heaplens suspects 'heaplens/heaplens.shop.*.interval.json.gz' --limit 512MiB
+  heaplens suspects heaplens/ --format json | jq '.findings[] | select(.class == \"leak\")'
+
+A leak does not change the exit code.";
 
 const SYMBOLIZE: &str = "\
 Examples:
@@ -245,6 +261,36 @@ pub struct DiffArgs {
         reason = "its type says it, and text here would become help"
     )]
     pub names: NameArgs,
+}
+
+/// Arguments of `heaplens suspects`.
+#[derive(Debug, Args)]
+pub struct SuspectsArgs {
+    /// Snapshots, quoted globs, or a folder of snapshots
+    #[arg(required = true, value_name = "SNAP|DIR")]
+    pub snapshots: Vec<PathBuf>,
+    /// Memory limit to reckon with, as 512MiB [default: that of the control group]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub limit: Option<u64>,
+    /// Owners to show, 0 for all [default: 10 as text, all as JSON]
+    #[arg(short = 'n', value_name = "N")]
+    pub rows: Option<usize>,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Write to this file instead of the standard output
+    #[arg(short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(
+        missing_docs,
+        reason = "its type says it, and text here would become help"
+    )]
+    pub names: NameArgs,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_bytes(text).ok_or_else(|| "not a size such as 512MiB or 2GiB".to_owned())
 }
 
 /// Arguments of `heaplens symbolize`.

@@ -4,12 +4,11 @@
 //! takes nor a change of the wall clock moves the next one. With nothing to do it wakes once a
 //! second. Nothing that goes wrong here stops the program.
 
-use super::freeze;
 use super::requests::REQUESTS;
 use super::run_settings::RunSettings;
 use super::signal::Blocked;
 use super::store::Store;
-use super::{SnapshotError, process_memory, stderr, termination};
+use super::{SnapshotError, clock, freeze, process_memory, stderr, termination};
 use crate::recorder;
 use crate::snapshot::{
     Header, Losses, Program, Reason, RunName, Snapshot, Totals, reason_slug, rfc3339,
@@ -21,7 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// Time between looks at the clock for the recorder.
 const TICK: Duration = Duration::from_secs(1);
@@ -82,7 +81,7 @@ struct Failures {
 
 impl Keeper {
     pub(super) fn new(settings: RunSettings) -> Self {
-        let started_unix_ms = unix_ms();
+        let started_unix_ms = clock::unix_ms();
         let executable = process_memory::executable().unwrap_or_default();
         let pid = std::process::id();
         let file_name = executable.file_name().unwrap_or_default().to_string_lossy();
@@ -192,7 +191,7 @@ impl Keeper {
     }
 
     fn tick(&mut self) {
-        let uptime = self.started.elapsed();
+        let uptime = clock::uptime(self.started);
         // A panic is printed by the hook in force; the next tick may do better.
         let _ = catch_unwind(|| freeze::tick(uptime));
         self.next_tick = Instant::now() + TICK;
@@ -268,8 +267,8 @@ impl Keeper {
     }
 
     fn freeze(&mut self, reason: Reason, label: Option<&str>) -> Snapshot {
-        let taken_unix_ms = unix_ms();
-        let uptime = self.started.elapsed();
+        let uptime = clock::uptime(self.started);
+        let taken_unix_ms = clock::taken_unix_ms(self.program.started_unix_ms);
         let snapshot = freeze::freeze(Header {
             program: self.program.clone(),
             taken: rfc3339(taken_unix_ms),
@@ -316,14 +315,6 @@ fn next_due(started: Instant, interval: Duration, now: Instant) -> Option<Instan
     let nanos = interval.as_nanos().checked_mul(passed + 1)?;
     let seconds = u64::try_from(nanos / 1_000_000_000).ok()?;
     started.checked_add(Duration::new(seconds, (nanos % 1_000_000_000) as u32))
-}
-
-/// Milliseconds since the Unix epoch; 0 for a clock that is set before it.
-fn unix_ms() -> u64 {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

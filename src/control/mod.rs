@@ -4,6 +4,7 @@
 //! What an allocation does is not here, and nothing here runs inside one. Nothing here keeps the
 //! program from running: what fails is said in one line, or returned to who asked.
 
+mod clock;
 mod config;
 mod environment;
 mod error;
@@ -21,6 +22,8 @@ mod store;
 mod termination;
 mod wake;
 
+#[cfg(feature = "internals")]
+pub use clock::set_uptime;
 pub use config::Config;
 pub use error::{SnapshotError, StartError};
 pub use signal::Signal;

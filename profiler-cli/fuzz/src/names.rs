@@ -1,7 +1,7 @@
 //! Names: of functions as a symbol table has them, of crates in them, and of snapshot files.
 
 use heaplens::snapshot::{FileName, executable_slug, reason_slug};
-use heaplens_cli::profile::owner::{OwnerRules, is_allocator_entry};
+use heaplens_cli::profile::owner::{OwnCrates, OwnerRules, is_allocator_entry};
 use heaplens_cli::profile::symbol_name::{Crates, is_crate_main, without_hashes};
 use heaplens_cli::render::escape::{is_unsafe, printable};
 use heaplens_cli::symbols::function_name;
@@ -31,7 +31,10 @@ fn read(text: &str) {
         is_allocator_entry(text),
         without_hashes(text),
     );
-    let mut rules = OwnerRules::new(&[text.to_owned()]);
+    let mut rules = OwnerRules::new(&OwnCrates {
+        named: vec![text.to_owned()],
+        ..OwnCrates::default()
+    });
     rules.add_executable(text);
     let _ = rules.origin(text, Some(text));
     assert!(!printable(text).chars().any(is_unsafe));

@@ -6,25 +6,45 @@ use std::io;
 use heaplens::snapshot::{Limits, Snapshot, read_bytes, write};
 use heaplens_cli::analysis::diff::diff;
 use heaplens_cli::analysis::inspect::inspect;
+use heaplens_cli::analysis::suspects::suspects;
 use heaplens_cli::analysis::top::{By, Sort, top, top_since};
-use heaplens_cli::profile::{Profile, ProfileBuilder};
+use heaplens_cli::input::{Options, history::RunReader};
+use heaplens_cli::profile::{Filter, OwnCrates, Profile, ProfileBuilder};
 use heaplens_cli::render::escape::is_unsafe;
 use heaplens_cli::render::{
-    diff_json, diff_text, flamegraph, folded, inspect_json, inspect_text, top_json, top_text,
+    diff_json, diff_text, flamegraph, folded, inspect_json, inspect_text, suspects_json,
+    suspects_text, top_json, top_text,
 };
 use quick_xml::events::{BytesStart, Event};
 
 use super::made_up::{self, Bytes};
 
-/// Draws and lists two snapshots that the bytes describe, and the difference between them.
+/// Draws and lists two snapshots that the bytes describe, the difference between them, and what a
+/// run with them is suspected of; all of it, and what passes a filter.
 pub fn outputs(data: &[u8]) {
     let mut bytes = Bytes(data);
     let snapshots = [(); 2].map(|()| through_a_file(&made_up::snapshot(&mut bytes)));
-    let [before, after] = [&snapshots[..1], &snapshots[..]].map(profile);
-    for profile in [&before, &after] {
-        check_profile(profile);
+    let own = OwnCrates {
+        named: vec!["shop".to_owned()],
+        ..OwnCrates::default()
+    };
+    let no_std = Filter {
+        no_std: true,
+        ..Filter::default()
+    };
+    for filter in [Filter::default(), no_std] {
+        let options = Options {
+            own_crates: own.clone(),
+            filter,
+            ..Options::default()
+        };
+        let [before, after] = [&snapshots[..1], &snapshots[..]].map(|some| profile(some, &options));
+        for profile in [&before, &after] {
+            check_profile(profile);
+        }
+        check_difference(&before, &after);
+        check_run(&snapshots, &options);
     }
-    check_difference(&before, &after);
     let inspections: Vec<_> = snapshots
         .iter()
         .map(|one| inspect("some\u{1b}file", one))
@@ -41,17 +61,19 @@ fn through_a_file(snapshot: &Snapshot) -> Snapshot {
     read
 }
 
-fn profile(snapshots: &[Snapshot]) -> Profile {
-    let mut builder = ProfileBuilder::new(&["shop".to_owned()]);
+fn profile(snapshots: &[Snapshot], options: &Options) -> Profile {
+    let mut builder = ProfileBuilder::new(&options.own_crates);
     for snapshot in snapshots {
         builder.add("some\u{1b}file", snapshot, snapshot.symbols.as_ref());
     }
-    builder.finish()
+    builder.finish(&options.filter)
 }
 
 fn check_profile(profile: &Profile) {
-    is_picture(&written(|out| flamegraph::live_svg(profile, out)));
-    are_paths(&written(|out| folded::live(profile, out)), 1);
+    for inverted in [false, true] {
+        is_picture(&written(|out| flamegraph::live_svg(profile, inverted, out)));
+        are_paths(&written(|out| folded::live(profile, inverted, out)), 1);
+    }
     for by in [By::Function, By::Owner, By::Crate] {
         for sort in [Sort::Live, Sort::Count, Sort::Total] {
             let rows = top(profile, by, sort);
@@ -67,8 +89,13 @@ fn check_profile(profile: &Profile) {
 
 fn check_difference(before: &Profile, after: &Profile) {
     let diff = diff(before, after);
-    is_picture(&written(|out| flamegraph::growth_svg(&diff, out)));
-    are_paths(&written(|out| folded::before_and_after(&diff, out)), 2);
+    for inverted in [false, true] {
+        is_picture(&written(|out| flamegraph::growth_svg(&diff, inverted, out)));
+        are_paths(
+            &written(|out| folded::before_and_after(&diff, inverted, out)),
+            2,
+        );
+    }
     is_text(&written(|out| diff_text::write(&diff, 10, out)));
     is_json(&written(|out| diff_json::write(&diff, usize::MAX, out)));
     let (by, sort) = (By::Owner, Sort::Growth);
@@ -78,6 +105,26 @@ fn check_difference(before: &Profile, after: &Profile) {
     }));
     is_json(&written(|out| {
         top_json::write(after, Some(before), &rows, (by, sort), usize::MAX, out)
+    }));
+}
+
+/// Six snapshots, in turns one of those given, as many as a judgement needs.
+fn check_run(snapshots: &[Snapshot], options: &Options) {
+    let newest = &snapshots[snapshots.len() - 1];
+    let mut run = RunReader::new("some\u{1b}file", newest, newest.symbols.as_ref(), options);
+    for at in (1..=6).rev() {
+        let mut snapshot = snapshots[at % snapshots.len()].clone();
+        let header = &mut snapshot.header;
+        header.uptime_ms = (header.uptime_ms % (1 << 40)).saturating_mul(at as u64);
+        run.add("some\u{1b}file", &snapshot);
+    }
+    let history = run.finish();
+    let suspects = suspects(&history);
+    is_text(&written(|out| {
+        suspects_text::write(&suspects, Some(1 << 30), 10, out)
+    }));
+    is_json(&written(|out| {
+        suspects_json::write(&suspects, None, usize::MAX, out)
     }));
 }
 

@@ -1,23 +1,15 @@
 //! Two profiles side by side: what grew, what is new, what shrank, what is gone.
 //!
-//! A path is compared with the path of the same *identity*: function by function, the demangled
-//! name without hashes, and the source file. So two builds compare:
-//!
-//! - Lines take no part, since they move whenever someone edits above them.
-//! - Of the file only what stands behind its last `src` folder counts (its name where there is no
-//!   such folder): checkouts, toolchains and versions of a dependency lie in different folders.
-//! - A function whose file is unknown on any side is compared by name alone.
-//! - `[elided 12]` is `[elided 13]`: recursion may go one call deeper.
+//! A path is compared with the path of the same *identity*, function by function, so that two builds
+//! compare: see `identity`.
 //!
 //! A path is new, gone, or has grown or shrunk by its *live bytes*. What did not change is no row.
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
+use super::identity::identify;
 use crate::profile::{
-    CallTree, FunctionId, NodeId, Origin, Profile, TreeBuilder, Values, half_width,
+    CallTree, FunctionId, NodeId, Profile, TreeBuilder, Values, change_variance, half_width,
 };
 
 /// One of the two profiles.
@@ -281,19 +273,8 @@ impl<'a> Diff<'a> {
     }
 
     /// Half width of the 95 % interval around a change of live bytes, an upper bound.
-    ///
-    /// Blocks that live on both sides of one run add nothing to the error of the difference. At
-    /// least `after − born` of the variance is theirs, where `born` is the growth of the variance
-    /// of all allocations; two different runs share none.
     pub fn change_error(&self, before: &Values, after: &Values) -> f64 {
-        let (old, new) = (before.live_bytes_variance, after.live_bytes_variance);
-        let shared = if self.same_runs {
-            let born = (after.total_bytes_variance - before.total_bytes_variance).max(0.0);
-            (new - born).clamp(0.0, old.min(new).max(0.0))
-        } else {
-            0.0
-        };
-        half_width(old + new - 2.0 * shared)
+        half_width(change_variance(before, after, self.same_runs))
     }
 }
 
@@ -313,55 +294,6 @@ fn reorder(rows: &mut [Row], mut order: Vec<u32>) {
             place = from;
         }
     }
-}
-
-/// Identities of all functions, and for each identity a function to show.
-fn identify(before: &Profile, after: &Profile) -> ([Vec<u32>; 2], Vec<(Side, FunctionId)>) {
-    let sides = [(Side::After, after), (Side::Before, before)];
-    let mut without_file: FxHashSet<&str> = FxHashSet::default();
-    for (_, profile) in sides {
-        let frames = profile.frames();
-        for function in 0..frames.function_count() as FunctionId {
-            if frames.file(function).is_none() {
-                without_file.insert(frames.name(function));
-            }
-        }
-    }
-    let mut known: FxHashMap<(Cow<'_, str>, Option<&str>), u32> = FxHashMap::default();
-    let mut shown = Vec::new();
-    let mut identities = [Vec::new(), Vec::new()];
-    for (side, profile) in sides {
-        let frames = profile.frames();
-        for function in 0..frames.function_count() as FunctionId {
-            let name = frames.name(function);
-            let file = frames
-                .file(function)
-                .filter(|_| !without_file.contains(name));
-            let key = match frames.origin(function) {
-                Origin::Special if name.starts_with("[elided ") => {
-                    (Cow::Borrowed("[elided]"), None)
-                }
-                _ => (Cow::Borrowed(name), file.map(portable_path)),
-            };
-            let identity = *known.entry(key).or_insert_with(|| {
-                shown.push((side, function));
-                (shown.len() - 1) as u32
-            });
-            identities[side as usize].push(identity);
-        }
-    }
-    (identities, shown)
-}
-
-/// The part of a source path that is the same in every checkout.
-fn portable_path(file: &str) -> &str {
-    if let Some(at) = file.rfind("/src/") {
-        return &file[at + 1..];
-    }
-    if file.starts_with("src/") {
-        return file;
-    }
-    file.rsplit('/').next().unwrap_or(file)
 }
 
 fn graft(builder: &mut TreeBuilder, profile: &Profile, identities: &[u32]) -> Vec<NodeId> {
@@ -387,32 +319,4 @@ fn same_runs(before: &Profile, after: &Profile) -> bool {
     };
     let runs_before = runs(before);
     !runs_before.is_empty() && runs_before == runs(after)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_compare_across_folders() {
-        for (a, b) in [
-            ("/ci/1/shop/src/cart.rs", "/home/x/shop/src/cart.rs"),
-            (
-                "/rustc/aaaa/library/alloc/src/vec/mod.rs",
-                "/rustc/bb/library/alloc/src/vec/mod.rs",
-            ),
-            (
-                "/r/registry/src/i-1/serde-1.0.1/src/de.rs",
-                "/r/registry/src/i-1/serde-1.0.2/src/de.rs",
-            ),
-            ("src/cart.rs", "/w/src/cart.rs"),
-            ("/w/examples/shop.rs", "/v/examples/shop.rs"),
-        ] {
-            assert_eq!(portable_path(a), portable_path(b));
-        }
-        assert_ne!(
-            portable_path("/w/src/cart.rs"),
-            portable_path("/w/src/wish.rs")
-        );
-    }
 }

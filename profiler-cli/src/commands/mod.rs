@@ -3,6 +3,7 @@
 mod diff;
 mod flamegraph;
 mod inspect;
+mod suspects;
 mod symbolize;
 mod top;
 
@@ -22,6 +23,7 @@ pub(crate) fn run(command: &Command) -> Result<(), Error> {
         Command::Top(args) => top::run(args),
         Command::Flamegraph(args) => flamegraph::run(args),
         Command::Diff(args) => diff::run(args),
+        Command::Suspects(args) => suspects::run(args),
         Command::Symbolize(args) => symbolize::run(args),
         Command::Inspect(args) => inspect::run(args),
     }

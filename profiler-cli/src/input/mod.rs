@@ -11,19 +11,22 @@
 //! # Ok::<(), heaplens_cli::Error>(())
 //! ```
 
+pub mod history;
 mod limits;
+mod runs;
 mod select;
 pub mod workspace;
 
 use std::path::{Path, PathBuf};
 
-use heaplens::snapshot::{self, Ages, Header, Limits, Snapshot};
+use heaplens::snapshot::{self, Ages, Header, Limits, Snapshot, Symbols};
 
 use crate::error::Error;
 use crate::profile::{Filter, OwnCrates, Profile, ProfileBuilder};
 use crate::render::{escape::printable, units};
 use crate::symbols::{self, symbolize};
 
+pub use runs::{Run, choose, runs};
 pub use select::expand;
 
 /// How to read and name snapshots.
@@ -40,11 +43,12 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// No folders, no crates, and the usual limits, or less where the address space is limited.
+    /// No folders, no crates, no filter, and the usual limits, or less where the address space is limited.
     fn default() -> Self {
         Self {
             debug_dirs: Vec::new(),
-            owner_crates: Vec::new(),
+            own_crates: OwnCrates::default(),
+            filter: Filter::default(),
             limits: limits::limits(),
         }
     }
@@ -108,20 +112,12 @@ pub fn load<P: AsRef<Path>>(
         let mut snapshot = snapshot::read(file, &options.limits)?;
         // Half of the numbers, and no part of a profile.
         snapshot.sites.ages = Ages::default();
-        let shown = file.to_string_lossy();
-        if snapshot.symbols.is_some() && options.debug_dirs.is_empty() {
-            builder.add(&shown, &snapshot, snapshot.symbols.as_ref());
-            continue;
-        }
-        let outcome = name(&snapshot, options, progress);
-        for note in outcome
-            .notes
-            .iter()
-            .filter(|note| !note.is_about_system_library())
-        {
-            push_new(&mut notes, note.to_string());
-        }
-        builder.add(&shown, &snapshot, Some(&outcome.symbols));
+        let symbols = names_of(&snapshot, options, progress, &mut notes);
+        builder.add(
+            &file.to_string_lossy(),
+            &snapshot,
+            symbols.as_ref().or(snapshot.symbols.as_ref()),
+        );
     }
     let profile = builder.finish(&options.filter);
     notes.extend(counted_twice(&profile));
@@ -133,6 +129,27 @@ pub fn load<P: AsRef<Path>>(
         ));
     }
     Ok(Loaded { profile, notes })
+}
+
+/// New names for a snapshot; none if those that it carries are to be used.
+fn names_of(
+    snapshot: &Snapshot,
+    options: &Options,
+    progress: &mut dyn FnMut(Step<'_>),
+    notes: &mut Vec<String>,
+) -> Option<Symbols> {
+    if snapshot.symbols.is_some() && options.debug_dirs.is_empty() {
+        return None;
+    }
+    let outcome = name(snapshot, options, progress);
+    for note in outcome
+        .notes
+        .iter()
+        .filter(|note| !note.is_about_system_library())
+    {
+        push_new(notes, note.to_string());
+    }
+    Some(outcome.symbols)
 }
 
 /// Resolves the addresses of a snapshot.

@@ -86,11 +86,9 @@ struct Fate {
 }
 
 impl Profile {
-    /// The part of this profile that passes a filter.
-    pub(super) fn filtered(mut self, filter: &Filter) -> Self {
-        if filter.is_empty() {
-            return self;
-        }
+    /// The part of this profile that passes a filter, and for each node here the one that a site of
+    /// its stack belongs to there, if it passes.
+    pub(super) fn filtered(mut self, filter: &Filter) -> (Self, Vec<Option<NodeId>>) {
         let judged: Vec<Judged> = (0..self.frames.function_count() as FunctionId)
             .map(|function| Judged::new(filter, &self, function))
             .collect();
@@ -124,27 +122,27 @@ impl Profile {
             });
         }
         let hidden = hidden_frame(&mut self.frames);
+        let passed: Vec<Option<NodeId>> = fates
+            .iter()
+            .map(|fate| {
+                let passes = fate.in_focus && !fate.is_ignored;
+                passes.then(|| fate.kept.unwrap_or_else(|| tree.child(None, hidden)))
+            })
+            .collect();
+        // The node of stacks without frames owns itself.
+        owners.extend((owners.len() as NodeId..).take(tree.tree().len() - owners.len()));
         let mut sites = SitesByNode::default();
         self.totals = Values::default();
         for site in &self.sites {
-            let fate = fates[site.node as usize];
-            if !fate.in_focus || fate.is_ignored {
-                continue;
+            if let Some(node) = passed[site.node as usize] {
+                self.totals.add(&site.values);
+                sites.add(node, &site.values);
             }
-            self.totals.add(&site.values);
-            let node = fate.kept.unwrap_or_else(|| {
-                let node = tree.child(None, hidden);
-                if node as usize == owners.len() {
-                    owners.push(node);
-                }
-                node
-            });
-            sites.add(node, &site.values);
         }
         self.tree = tree.finish();
         self.owners = owners;
         self.sites = sites.finish();
-        self
+        (self, passed)
     }
 }
 

@@ -40,8 +40,14 @@ impl ProfileBuilder {
     }
 
     /// Adds a snapshot that `file` held, with the names in `symbols`. Rows that do not fit
-    /// together, which a snapshot that was read never has, are passed over.
-    pub fn add(&mut self, file: &str, snapshot: &Snapshot, symbols: Option<&Symbols>) {
+    /// together, which a snapshot that was read never has, are passed over. Returns the node of each
+    /// row of its stacks.
+    pub fn add(
+        &mut self,
+        file: &str,
+        snapshot: &Snapshot,
+        symbols: Option<&Symbols>,
+    ) -> Vec<NodeId> {
         let nodes = self.add_stacks(snapshot, symbols);
         let sites = &snapshot.sites;
         for (row, &stack) in sites.stack.iter().enumerate() {
@@ -56,6 +62,7 @@ impl ProfileBuilder {
             file: file.to_owned(),
             header: snapshot.header.clone(),
         });
+        nodes
     }
 
     /// Adds the stacks of a snapshot and returns the innermost node of each.
@@ -89,7 +96,12 @@ impl ProfileBuilder {
     }
 
     /// What passes `filter` of all snapshots that were added.
-    pub fn finish(mut self, filter: &Filter) -> Profile {
+    pub fn finish(self, filter: &Filter) -> Profile {
+        self.finish_with_sites(filter).0
+    }
+
+    /// The same, and for each node the one that a site there belongs to, if it passes.
+    pub fn finish_with_sites(mut self, filter: &Filter) -> (Profile, Vec<Option<NodeId>>) {
         self.find_main_crates();
         self.place_functions();
         let Self {
@@ -143,16 +155,18 @@ impl ProfileBuilder {
             owner_origins.push(owner_origin);
         }
 
+        let site_of: Vec<NodeId> = visible
+            .into_iter()
+            .zip(tree.nodes())
+            .map(|(visible, node)| visible.unwrap_or(node))
+            .collect();
         let mut shown = SitesByNode::default();
         let mut totals = Values::default();
         for site in sites.finish() {
             totals.add(&site.values);
-            shown.add(
-                visible[site.node as usize].unwrap_or(site.node),
-                &site.values,
-            );
+            shown.add(site_of[site.node as usize], &site.values);
         }
-        Profile {
+        let profile = Profile {
             frames,
             tree,
             owners,
@@ -160,8 +174,13 @@ impl ProfileBuilder {
             totals,
             unfiltered: totals,
             sources,
+        };
+        if filter.is_empty() {
+            return (profile, site_of.into_iter().map(Some).collect());
         }
-        .filtered(filter)
+        let (profile, passed) = profile.filtered(filter);
+        let site_of = site_of.into_iter();
+        (profile, site_of.map(|node| passed[node as usize]).collect())
     }
 
     /// Finds the crates whose `main` Rust's runtime calls.

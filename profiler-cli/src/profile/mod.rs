@@ -31,7 +31,7 @@ pub use frames::{Frame, FrameId, Frames, Function, FunctionId};
 pub use merge::ProfileBuilder;
 pub use owner::{Origin, OwnCrates};
 pub use text::{TextId, Texts};
-pub use values::{Values, half_width};
+pub use values::{Values, change_variance, half_width};
 
 /// One site: a stack and its numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]

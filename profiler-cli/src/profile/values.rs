@@ -64,6 +64,22 @@ pub fn half_width(variance: f64) -> f64 {
     }
 }
 
+/// Variance of the change of live bytes between two snapshots, an upper bound.
+///
+/// Blocks that live on both sides of one run add nothing to the error of the difference. At least
+/// `after − born` of the variance is theirs, where `born` is the growth of the variance of all
+/// allocations; two different runs share none.
+pub fn change_variance(before: &Values, after: &Values, same_run: bool) -> f64 {
+    let (old, new) = (before.live_bytes_variance, after.live_bytes_variance);
+    let shared = if same_run {
+        let born = (after.total_bytes_variance - before.total_bytes_variance).max(0.0);
+        (new - born).clamp(0.0, old.min(new).max(0.0))
+    } else {
+        0.0
+    };
+    old + new - 2.0 * shared
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

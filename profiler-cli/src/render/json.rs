@@ -6,7 +6,7 @@ use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
 use super::escape::is_unsafe;
-use crate::profile::{NodeId, Profile, Values};
+use crate::profile::{NodeId, Profile, Source, Values};
 
 /// Writes one document and a line end. Unlike plain `serde_json` it also escapes C1 controls and
 /// marks of direction, since people look at JSON in terminals.
@@ -168,20 +168,23 @@ pub(super) struct JsonSource<'a> {
     sequence: u64,
 }
 
+impl<'a> JsonSource<'a> {
+    pub(super) fn new(source: &'a Source) -> Self {
+        let header = &source.header;
+        Self {
+            file: &source.file,
+            taken: &header.taken,
+            executable: &header.program.executable,
+            host: &header.program.host,
+            pid: header.program.pid,
+            sequence: header.sequence,
+        }
+    }
+}
+
 /// The snapshots that went into a profile.
 pub(super) fn sources(profile: &Profile) -> Vec<JsonSource<'_>> {
-    profile
-        .sources()
-        .iter()
-        .map(|source| JsonSource {
-            file: &source.file,
-            taken: &source.header.taken,
-            executable: &source.header.program.executable,
-            host: &source.header.program.host,
-            pid: source.header.program.pid,
-            sequence: source.header.sequence,
-        })
-        .collect()
+    profile.sources().iter().map(JsonSource::new).collect()
 }
 
 #[cfg(test)]

@@ -8,8 +8,14 @@ pub mod folded;
 pub mod inspect_json;
 pub mod inspect_text;
 mod json;
+mod path_text;
 mod place;
+mod reasons;
 mod stacks;
+pub mod suspects_json;
+pub mod suspects_text;
+mod table;
+
 pub mod top_json;
 pub mod top_text;
 pub mod units;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::flamegraph::{mode, when};
 use super::place::named;
-use super::{escape::printable, units};
+use super::{escape::printable, table, units};
 use crate::analysis::top::{By, Sort, TopRow};
 use crate::profile::{Profile, Values};
 
@@ -43,7 +43,7 @@ pub fn write(
         .map(|row| row.profile.retained_type(row.example))
         .collect();
     let with_types = types.iter().any(Option::is_some);
-    let mut table = vec![heading(by, sort, sampled, with_base, with_types)];
+    let mut lines = vec![heading(by, sort, sampled, with_base, with_types)];
     for (row, retained) in rows_shown.iter().zip(&types) {
         let values = &row.values;
         let measure = sort.measure(values, row.base.as_ref());
@@ -68,9 +68,9 @@ pub fn write(
             line.push(printable(retained).into_owned());
         }
         line.push(described(row, by));
-        table.push(line);
+        lines.push(line);
     }
-    write_table(&table, out)?;
+    table::write(&lines, out)?;
     match rows.len().saturating_sub(limit) {
         0 => Ok(()),
         more => writeln!(out, "\n{more} more: -n 0 shows all"),
@@ -118,29 +118,4 @@ fn described(row: &TopRow<'_>, by: By) -> String {
         By::Function if row.owner() == row.example => owner,
         By::Function | By::Crate => format!("{}  < {owner}", printable(row.name(by))),
     }
-}
-
-/// Writes columns to the right but for the last, which is text.
-fn write_table(table: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
-    let columns = table.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        table
-            .iter()
-            .filter_map(|line| line.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-    };
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| width(column).unwrap_or(0))
-        .collect();
-    for line in table {
-        for (at, (cell, &width)) in line.iter().zip(&widths).enumerate() {
-            if at + 1 == columns {
-                writeln!(out, "{cell}")?;
-            } else {
-                write!(out, "{cell:>width$}  ")?;
-            }
-        }
-    }
-    Ok(())
 }

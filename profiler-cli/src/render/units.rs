@@ -34,6 +34,54 @@ pub fn change(amount: i64) -> String {
     format!("{plus}{}", bytes(amount))
 }
 
+/// A rate of bytes a second as people say it: by the minute, hour or day, whichever is some KiB.
+pub fn rate(bytes_per_second: f64) -> String {
+    let (seconds, unit) = [(60.0, "min"), (3600.0, "h"), (86_400.0, "day")]
+        .into_iter()
+        .find(|(seconds, _)| (bytes_per_second * seconds).abs() >= 1024.0)
+        .unwrap_or((86_400.0, "day"));
+    format!("{}/{unit}", change((bytes_per_second * seconds) as i64))
+}
+
+/// Bytes as people write them: `512MiB`, `2 GiB`, `1000000`. `None` for anything else.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// Values as a row of bars, the lowest for zero or the least of them and the tallest for the largest.
+pub fn sparkline(values: &[i64]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    const MOST_BARS: usize = 40;
+    let low = values.iter().copied().min().unwrap_or(0).min(0) as f64;
+    let high = values.iter().copied().max().unwrap_or(0) as f64;
+    let step = values.len().div_ceil(MOST_BARS).max(1);
+    let bar = |value: &i64| {
+        let part = (*value as f64 - low) / (high - low).max(1.0);
+        BARS[((part * 7.0).round() as usize).min(7)]
+    };
+    // From the end, so that the newest one is always there.
+    let mut bars: Vec<char> = values.iter().rev().step_by(step).map(bar).collect();
+    bars.reverse();
+    bars.into_iter().collect()
+}
+
 /// Half width of an interval in bytes: `±1.5 KiB`.
 pub fn error(half_width: f64) -> String {
     format!("±{}", bytes(half_width.round() as i64))
@@ -117,6 +165,40 @@ mod tests {
         assert_eq!(change(1536), "+1.5 KiB");
         assert_eq!(change(0), "0 B");
         assert_eq!(unsigned_bytes(u64::MAX), "8.0 EiB");
+    }
+
+    #[test]
+    fn rates_have_a_fitting_time() {
+        assert_eq!(rate(1024.0 * 1024.0), "+60.0 MiB/min");
+        assert_eq!(rate(10.0), "+35.2 KiB/h");
+        assert_eq!(rate(-0.1), "-8.4 KiB/day");
+        assert_eq!(rate(0.0), "0 B/day");
+    }
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, bytes) in [
+            ("512MiB", 512 << 20),
+            ("2 GiB", 2 << 30),
+            ("7", 7),
+            ("10kb", 10_000),
+        ] {
+            assert_eq!(parse_bytes(text), Some(bytes), "{text}");
+        }
+        for text in ["", "MiB", "1.5GiB", "-1", "5 parsecs", "99999999999TiB"] {
+            assert_eq!(parse_bytes(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_tallest_bar_is_the_largest_value() {
+        assert_eq!(sparkline(&[0, 50, 100]), "▁▅█");
+        assert_eq!(sparkline(&[]), "");
+        assert_eq!(sparkline(&[0; 3]), "▁▁▁");
+        assert_eq!(
+            sparkline(&(0..1000).collect::<Vec<_>>()).chars().count(),
+            40
+        );
     }
 
     #[test]

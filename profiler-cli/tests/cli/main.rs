@@ -9,5 +9,6 @@ mod flamegraph;
 mod hostile;
 mod inspect;
 mod scale;
+mod suspects;
 mod symbolize;
 mod top;

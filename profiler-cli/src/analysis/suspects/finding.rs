@@ -1,0 +1,147 @@
+//! What is said of an owner or a path, and of a run.
+
+use heaplens::snapshot::AGE_BOUNDS_SECONDS;
+
+use super::course::Course;
+use super::history::{History, Point};
+use super::turnover::{Survival, Turnover};
+use crate::analysis::trend::Slope;
+use crate::profile::NodeId;
+
+/// What became of an owner or a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Grows steadily, and what is old is never freed.
+    Leak,
+    /// Grows, but the snapshots are too few to tell how.
+    TooLittle,
+    /// Freed in bulk.
+    Sawtooth,
+    /// Growth has flattened, or old blocks are replaced by new ones.
+    Warming,
+    /// No growth of any weight, or growth that follows the load.
+    Stable,
+}
+
+impl Class {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Leak => "leak",
+            Self::TooLittle => "too little data",
+            Self::Sawtooth => "sawtooth",
+            Self::Warming => "warming up / cache",
+            Self::Stable => "stable",
+        }
+    }
+}
+
+/// What was tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// All live bytes.
+    Live,
+    /// Live bytes of blocks older than that many seconds.
+    Older(u64),
+}
+
+impl Measure {
+    /// The measure at each point.
+    pub fn values(self, points: &[Point]) -> Vec<f64> {
+        let of = |point: &Point| match self {
+            Self::Live => point.values.live_bytes,
+            Self::Older(seconds) => AGE_BOUNDS_SECONDS
+                .iter()
+                .position(|&bound| bound == seconds)
+                .map_or(0, |k| point.older[k]),
+        };
+        points.iter().map(|point| of(point) as f64).collect()
+    }
+}
+
+/// The judgement of one owner or one path.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// Node in [`History::profile`].
+    pub node: NodeId,
+    /// What became of it.
+    pub class: Class,
+    /// The measure that the judgement rests on.
+    pub measure: Measure,
+    /// How that measure went after warm-up.
+    pub course: Course,
+    /// Corrected p-value of its trend.
+    pub p: f64,
+    /// Growth in bytes a second: of the measure, or of the leaking paths together.
+    pub rate: Slope,
+    /// Births and frees after warm-up.
+    pub turnover: Turnover,
+    /// How old it has become.
+    pub survival: Option<Survival>,
+    /// Live bytes at each snapshot that counts.
+    pub live: Vec<i64>,
+    /// Variance of the live bytes in the newest of them.
+    pub live_variance: f64,
+    /// Class [`TooLittle`](Class::TooLittle): snapshots that would be enough.
+    pub snapshots_needed: usize,
+    /// The leaking paths of an owner, the largest rate first.
+    pub paths: Vec<Finding>,
+}
+
+/// The judgement of a run.
+#[derive(Debug)]
+pub struct Suspects<'a> {
+    /// The run.
+    pub history: &'a History,
+    /// Owners that moved or hold much, leaks first and the fastest of them first.
+    pub findings: Vec<Finding>,
+    /// Places in [`History::snapshots`] of those that count.
+    pub used: Vec<usize>,
+    /// How many of these are the warm-up.
+    pub warm_up: usize,
+    /// Seconds since the start at each snapshot that counts.
+    pub times: Vec<f64>,
+    /// Tests that were made.
+    pub tests: usize,
+    /// Owners that did not move and hold little.
+    pub quiet: usize,
+}
+
+impl Suspects<'_> {
+    /// The owners of a class.
+    pub fn of(&self, class: Class) -> impl Iterator<Item = &Finding> + Clone {
+        self.findings.iter().filter(move |f| f.class == class)
+    }
+
+    /// Bytes a second of all leaks.
+    pub fn leak_rate(&self) -> f64 {
+        self.of(Class::Leak).map(|finding| finding.rate.rate).sum()
+    }
+}
+
+impl Finding {
+    /// The owner of leaking paths leaks, however it looks as a whole.
+    pub(super) fn with_paths(mut self, paths: Vec<Finding>) -> Self {
+        if let (Some(first), true) = (paths.first(), self.class != Class::Leak) {
+            self.class = Class::Leak;
+            self.measure = first.measure;
+            self.course = first.course;
+            self.turnover = first.turnover;
+            self.survival = first.survival;
+            self.p = paths.iter().map(|path| path.p).fold(1.0, f64::min);
+            let sum = |of: fn(&Slope) -> f64| paths.iter().map(|path| of(&path.rate)).sum();
+            self.rate = Slope {
+                rate: sum(|slope| slope.rate),
+                low: sum(|slope| slope.low),
+                high: sum(|slope| slope.high),
+            };
+        }
+        self.paths = paths;
+        self
+    }
+
+    /// How sure the trend is: 0 to 1, before losses.
+    pub fn confidence(&self) -> f64 {
+        (1.0 - self.p).clamp(0.0, 1.0)
+    }
+}

@@ -1,0 +1,396 @@
+//! All owners and paths of a run, tested and classed.
+//!
+//! 1. Snapshots at the end of the program are left out: they show what is left after `main`. So is
+//!    the warm-up, the first tenth of the time, as far as eight snapshots stay.
+//! 2. Each owner and each path is tested for an upward trend of its live bytes, and of its live bytes
+//!    above each age that has shown. What hardly moved in all its time is not tested: whether
+//!    something moved does not depend on the order of the values, so this takes nothing from the
+//!    other p-values (Bourgon, Gentleman and Huber 2010) and saves them from a larger correction.
+//! 3. The p-values are corrected for their number.
+//! 4. A trend that is sure is a leak if it also goes on to the end, came in more than one step, never
+//!    fell in bulk, does not follow the load, and if old blocks grow with it.
+
+use heaplens::snapshot::{AGE_BOUNDS_SECONDS, Reason};
+use rustc_hash::FxHashMap;
+
+use super::course::Course;
+use super::finding::{Class, Finding, Measure, Suspects};
+use super::history::{History, Point, Series};
+use super::turnover::{Turnover, ages_shown, survival};
+use crate::analysis::trend::{Slope, benjamini_hochberg, least_p};
+use crate::profile::{FunctionId, change_variance};
+
+/// Corrected p-values up to this are a trend.
+pub const SIGNIFICANT: f64 = 0.01;
+/// Fewer snapshots than this tell nothing.
+pub const LEAST_SNAPSHOTS: usize = 5;
+/// From here on the test of trend stands alone; below, births against frees are tested too.
+const FULL_SNAPSHOTS: usize = 8;
+/// Part of the time that counts as warm-up.
+const WARM_UP: f64 = 0.1;
+/// Equal independent steps that growth must be as certain as.
+const LEAST_STEPS: f64 = 5.0;
+/// Samples of growth below which it may be luck.
+const LEAST_SAMPLES: f64 = 8.0;
+/// From this share of frees on, what is born there turns over.
+const TURNS_OVER: f64 = 0.3;
+/// Part of all live bytes from which an owner is named even if it never moved.
+const LEAST_SHARE: f64 = 0.02;
+/// Births and frees are out of balance up to this chance.
+const OUT_OF_BALANCE: f64 = 0.02;
+/// What growth of old blocks must be as certain as where most are freed: frees of old blocks are not
+/// seen one by one.
+const STEPS_OF_OLD: f64 = 10.0;
+const DRIFT_OF_OLD: f64 = 2.0;
+/// Part of the growth that must be of old blocks.
+const OLD_GROWTH: f64 = 0.4;
+
+/// What the tests of all series share.
+struct Frame {
+    used: Vec<usize>,
+    /// Places in `used` from which the warm-up is over.
+    warm_up: usize,
+    times: Vec<f64>,
+    work: Vec<f64>,
+    least_bytes: f64,
+    sample_bytes: f64,
+    /// Of the whole program at last.
+    live_bytes: f64,
+}
+
+/// A series with its tests; p-values are corrected later.
+struct Tested<'a> {
+    series: &'a Series,
+    courses: Vec<(Measure, Course, f64)>,
+    points: Vec<Point>,
+}
+
+/// What stands behind a course.
+struct Behind<'a> {
+    points: &'a [Point],
+    turnover: &'a Turnover,
+}
+
+/// Judges a run.
+pub fn suspects(history: &History) -> Suspects<'_> {
+    let frame = Frame::new(history);
+    let mut owners: Vec<Tested<'_>> = history.owners.iter().map(|s| frame.test(s)).collect();
+    let mut paths: Vec<Tested<'_>> = history.paths.iter().map(|s| frame.test(s)).collect();
+    let tests = correct(owners.iter_mut().chain(&mut paths));
+
+    let mut leaking: FxHashMap<FunctionId, Vec<Finding>> = FxHashMap::default();
+    for path in paths.iter().filter(|path| !path.courses.is_empty()) {
+        let finding = frame.judge(path, tests);
+        if finding.class == Class::Leak {
+            let owner = history.owner_function(path.series.node);
+            leaking.entry(owner).or_default().push(finding);
+        }
+    }
+    let mut quiet = 0;
+    let mut findings = Vec::new();
+    for owner in &owners {
+        let function = history.profile.frame(owner.series.node).function;
+        let mut paths = leaking.remove(&function).unwrap_or_default();
+        if owner.courses.is_empty() && paths.is_empty() && frame.is_quiet(owner.series) {
+            quiet += 1;
+            continue;
+        }
+        paths.sort_by(|a, b| b.rate.rate.total_cmp(&a.rate.rate));
+        findings.push(frame.judge(owner, tests).with_paths(paths));
+    }
+    findings.sort_by(|a, b| {
+        let weight = |finding: &Finding| match finding.class {
+            Class::Leak => finding.rate.rate,
+            Class::TooLittle | Class::Warming => finding.course.change,
+            Class::Sawtooth | Class::Stable => finding.live.last().copied().unwrap_or(0) as f64,
+        };
+        let name = |finding: &Finding| history.profile.name(finding.node);
+        a.class
+            .cmp(&b.class)
+            .then_with(|| weight(b).total_cmp(&weight(a)))
+            .then_with(|| name(a).cmp(name(b)))
+    });
+    Suspects {
+        history,
+        findings,
+        times: frame.used.iter().map(|&at| history.seconds()[at]).collect(),
+        warm_up: frame.warm_up,
+        used: frame.used,
+        tests,
+        quiet,
+    }
+}
+
+/// Corrects the p-values of all tests together, and says how many they are.
+fn correct<'a, 'b: 'a>(all: impl Iterator<Item = &'a mut Tested<'b>>) -> usize {
+    let mut slots: Vec<&mut f64> = all
+        .flat_map(|tested| tested.courses.iter_mut().map(|(.., p)| p))
+        .collect();
+    let p: Vec<f64> = slots.iter().map(|p| **p).collect();
+    for (slot, corrected) in slots.iter_mut().zip(benjamini_hochberg(&p)) {
+        **slot = corrected;
+    }
+    p.len()
+}
+
+impl Frame {
+    fn new(history: &History) -> Self {
+        let seconds = history.seconds();
+        let mut used: Vec<usize> = Vec::new();
+        for (at, source) in history.snapshots.iter().enumerate() {
+            let is_end = matches!(source.header.reason, Reason::Exit | Reason::Panic);
+            let is_new = used.last().is_none_or(|&last| seconds[last] < seconds[at]);
+            if !is_end && is_new {
+                used.push(at);
+            }
+        }
+        let times =
+            |from: usize| -> Vec<f64> { used[from..].iter().map(|&at| seconds[at]).collect() };
+        let all = times(0);
+        let warm_up = match all.as_slice() {
+            [first, .., last] => {
+                let end = first + WARM_UP * (last - first);
+                let early = all.partition_point(|&time| time < end);
+                early.min(all.len().saturating_sub(FULL_SNAPSHOTS))
+            }
+            _ => 0,
+        };
+        Self {
+            times: times(warm_up),
+            work: used[warm_up..]
+                .iter()
+                .map(|&at| history.snapshots[at].header.work_done as f64)
+                .collect(),
+            used,
+            warm_up,
+            least_bytes: history.least_bytes(),
+            sample_bytes: history.sample_bytes(),
+            live_bytes: history.profile.totals().live_bytes as f64,
+        }
+    }
+
+    /// Whether a series neither moved, not even while warming up, nor holds much.
+    fn is_quiet(&self, series: &Series) -> bool {
+        let live = || {
+            self.used
+                .iter()
+                .map(|&at| series.points[at].values.live_bytes)
+        };
+        let (low, high) = (live().min().unwrap_or(0), live().max().unwrap_or(0));
+        let moved = (high - low) as f64 >= self.least_bytes;
+        let holds = live().next_back().unwrap_or(0) as f64;
+        !moved && holds < LEAST_SHARE * self.live_bytes
+    }
+
+    /// The tests of a series; none if it hardly moved.
+    fn test<'a>(&self, series: &'a Series) -> Tested<'a> {
+        let points: Vec<Point> = self.used[self.warm_up..]
+            .iter()
+            .map(|&at| series.points[at])
+            .collect();
+        let mut measures = vec![Measure::Live];
+        measures.extend(ages_shown(&self.times).map(|k| Measure::Older(AGE_BOUNDS_SECONDS[k])));
+        let courses = measures
+            .into_iter()
+            .filter_map(|measure| {
+                let values = measure.values(&points);
+                let course = Course::of(
+                    &self.times,
+                    &values,
+                    self.variance(&points, &values, measure),
+                );
+                (course.range >= self.least_bytes)
+                    .then(|| (measure, course, self.p_value(measure, &course, &points)))
+            })
+            .collect();
+        Tested {
+            series,
+            courses,
+            points,
+        }
+    }
+
+    /// Variance by sampling of the change from the first point to the last.
+    fn variance(&self, points: &[Point], values: &[f64], measure: Measure) -> f64 {
+        match (points, values) {
+            ([first, .., last], [low, .., high]) => match measure {
+                Measure::Live => change_variance(&first.values, &last.values, true),
+                // A sample of size s stands for s/p bytes with variance s²(1−p)/p², which is at most
+                // s/p times the mean.
+                Measure::Older(_) => (high - low).abs() * self.sample_bytes,
+            },
+            _ => 0.0,
+        }
+    }
+
+    fn p_value(&self, measure: Measure, course: &Course, points: &[Point]) -> f64 {
+        if self.times.len() >= FULL_SNAPSHOTS || measure != Measure::Live {
+            return course.p;
+        }
+        // Of two tests either may speak, at twice the p-value.
+        let balance = Turnover::of(&self.times, points, &self.work).balance_p;
+        (2.0 * course.p.min(balance)).min(1.0)
+    }
+
+    fn judge(&self, tested: &Tested<'_>, tests: usize) -> Finding {
+        let Tested {
+            series,
+            courses,
+            points,
+        } = tested;
+        let turnover = Turnover::of(&self.times, points, &self.work);
+        let live = Measure::Live.values(points);
+        let variance = self.variance(points, &live, Measure::Live);
+        let mut finding = Finding {
+            node: series.node,
+            class: Class::Stable,
+            measure: Measure::Live,
+            course: Course::of(&self.times, &live, variance),
+            p: 1.0,
+            rate: Slope::default(),
+            turnover,
+            survival: survival(&self.times, points),
+            live: self
+                .used
+                .iter()
+                .map(|&at| series.points[at].values.live_bytes)
+                .collect(),
+            live_variance: points.last().map_or(0.0, |p| p.values.live_bytes_variance),
+            snapshots_needed: 0,
+            paths: Vec::new(),
+        };
+        finding.rate = finding.course.slope;
+        if let Some((.., p)) = courses
+            .iter()
+            .find(|(measure, ..)| *measure == Measure::Live)
+        {
+            finding.p = *p;
+        }
+        let enough = self.times.len() >= LEAST_SNAPSHOTS;
+        let behind = Behind {
+            points,
+            turnover: &turnover,
+        };
+        for (measure, course, p) in courses {
+            if enough
+                && *p <= SIGNIFICANT
+                && self.is_leak(*measure, course, &finding.course, &behind)
+            {
+                finding.class = Class::Leak;
+                finding.measure = *measure;
+                finding.course = *course;
+                finding.rate = course.slope;
+                finding.p = *p;
+                return finding;
+            }
+        }
+        finding.class = self.innocent(&finding, points);
+        if finding.class == Class::TooLittle {
+            finding.snapshots_needed = self.snapshots_needed(&finding.course, tests);
+        }
+        finding
+    }
+
+    /// Whether a trend that is sure is one of a leak.
+    fn is_leak(
+        &self,
+        measure: Measure,
+        course: &Course,
+        live: &Course,
+        behind: &Behind<'_>,
+    ) -> bool {
+        let Behind { points, turnover } = behind;
+        let turns_over = turnover.freed_share() >= TURNS_OVER;
+        if !self.is_suspicious(course) || turns_over && turnover.follows_load {
+            return false;
+        }
+        match measure {
+            Measure::Live => turnover.balance_p <= OUT_OF_BALANCE && self.old_grow(course, points),
+            // Old blocks are late to tell that nothing is born any more.
+            Measure::Older(_) if !turns_over => !live.slows,
+            Measure::Older(_) => course.steps >= STEPS_OF_OLD && course.drift >= DRIFT_OF_OLD,
+        }
+    }
+
+    /// Growth that looks like a leak's, however sure it is.
+    fn is_suspicious(&self, course: &Course) -> bool {
+        let samples = if self.sample_bytes > 0.0 {
+            course.change / self.sample_bytes
+        } else {
+            f64::INFINITY
+        };
+        course.keeps_growing()
+            && course.change >= self.least_bytes
+            && samples >= LEAST_SAMPLES
+            && course.steps >= LEAST_STEPS
+    }
+
+    /// Whether old blocks have grown as all have, as far as the snapshots can tell.
+    fn old_grow(&self, course: &Course, points: &[Point]) -> bool {
+        let Some(k) = ages_shown(&self.times).next() else {
+            return true;
+        };
+        match points {
+            [first, .., last] => {
+                (last.older[k] - first.older[k]) as f64 >= OLD_GROWTH * course.change
+            }
+            _ => true,
+        }
+    }
+
+    /// The class of what is no leak as far as one can tell.
+    fn innocent(&self, finding: &Finding, points: &[Point]) -> Class {
+        let course = &finding.course;
+        let grew = course.change >= self.least_bytes;
+        if course.range < self.least_bytes {
+            return self.since_the_start(finding);
+        }
+        if course.falls {
+            return Class::Sawtooth;
+        }
+        if !grew {
+            return self.since_the_start(finding);
+        }
+        if self.times.len() < LEAST_SNAPSHOTS {
+            return Class::TooLittle;
+        }
+        let turns_over = finding.turnover.freed_share() >= TURNS_OVER;
+        if turns_over && finding.turnover.follows_load {
+            return Class::Stable;
+        }
+        if course.slows || course.is_step || !self.old_grow(course, points) {
+            return Class::Warming;
+        }
+        if course.p <= 0.05 && course.is_directed {
+            return Class::TooLittle;
+        }
+        self.since_the_start(finding)
+    }
+
+    /// What is level now has warmed up, if it grew in the time that was left out.
+    fn since_the_start(&self, finding: &Finding) -> Class {
+        let first = finding.live.first().copied().unwrap_or(0) as f64;
+        let last = finding.live.last().copied().unwrap_or(0) as f64;
+        if last - first >= self.least_bytes && last >= 2.0 * first {
+            Class::Warming
+        } else {
+            Class::Stable
+        }
+    }
+
+    /// Snapshots after which a series that always rises would be sure, and would have samples enough.
+    fn snapshots_needed(&self, course: &Course, tests: usize) -> usize {
+        let have = self.times.len();
+        let by_trend = (LEAST_SNAPSHOTS..50)
+            .find(|&n| least_p(n) * tests.max(1) as f64 <= SIGNIFICANT)
+            .unwrap_or(50)
+            .max(have + 1);
+        let samples = course.change / self.sample_bytes.max(1.0);
+        let by_samples = if self.sample_bytes > 0.0 && samples < LEAST_SAMPLES {
+            (have as f64 * LEAST_SAMPLES / samples.max(0.5)).ceil() as usize
+        } else {
+            0
+        };
+        self.warm_up + by_trend.max(by_samples)
+    }
+}
