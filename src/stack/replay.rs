@@ -14,15 +14,17 @@
 //! thread has left, or trust a step whose rule reads anything but the return address and one saved
 //! rbp; such steps are taken anew each time.
 
+mod memory;
+
+pub(crate) use memory::Memory;
+
 use super::Registers;
 use super::bounds::StackBounds;
-use super::step::{Check, Ending, Outcome, Stack, Stepper};
+use super::check::Check;
+use super::step::{Ending, Outcome, Stack, Stepper};
 use crate::snapshot::{SpecialFrame, TruncatedCause};
 use crate::tables::site_tree::{NodeId, ROOT, SiteTree, TOO_DEEP};
-
-/// A stack of so many frames is too deep: its outermost ones are not looked for, so that the time
-/// for a capture is bounded.
-const STEPS: usize = 4096;
+use memory::{Fresh, NOWHERE, STEPS, Step};
 
 /// Marks a frame of the tree that is a [`SpecialFrame`]. User space ends far below.
 const SPECIAL: u64 = 1 << 63;
@@ -46,57 +48,12 @@ pub(crate) struct Walker<'a> {
     pub(crate) depth: usize,
 }
 
-/// A frame of the last walk and how to check the step to its caller: half a cache line.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Step {
-    return_address: u64,
-    sp: u64,
-    bp: u64,
-    /// The tree's node for the path from the outermost frame to this one.
-    node: NodeId,
-    check: Check,
-}
-
-/// The last stack of one thread. Valid when all zero.
-#[repr(C)]
-pub(crate) struct Memory {
-    /// Where the stack ends that the steps are on.
-    stack_end: u64,
-    /// How the walk ended: 0 at the outermost frame, else 1 + the cause.
-    ending: Ending,
-    /// Steps in use, without the first.
-    count: usize,
-    /// Outermost first, each at a lower address than the one before. The first one is above all
-    /// stacks, so that a search outward always ends.
-    steps: [Step; STEPS + 1],
-    /// New steps of the walk under way, innermost first.
-    fresh: [Step; STEPS],
-}
-
 /// A stack as a node of the tree, and whether it is all there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Captured {
     /// `NO_NODE` where the tree is full.
     pub(crate) node: NodeId,
     pub(crate) truncated: Option<TruncatedCause>,
-}
-
-impl Memory {
-    /// Forgets the last stack: the next one may be another thread's.
-    pub(crate) fn forget(&mut self) {
-        self.count = 0;
-    }
-
-    /// Forgets the last stack, if it was another one than that which ends there.
-    #[inline(always)]
-    fn enter(&mut self, stack: &Stack) {
-        if self.stack_end != stack.end {
-            self.count = 0;
-            self.stack_end = stack.end;
-            self.steps[0].sp = u64::MAX;
-        }
-    }
 }
 
 impl Walker<'_> {
@@ -122,6 +79,7 @@ impl Walker<'_> {
     /// By pointers, since this and the compare are where the time goes.
     #[inline(always)]
     fn walk(&self, memory: &mut Memory, start: Registers, stack: &Stack) -> (usize, usize) {
+        let near = self.stepper.rules.near_rules();
         let steps: *const Step = memory.steps.as_ptr();
         let first_new = memory.fresh.as_mut_ptr();
         // SAFETY: `count` is an index of `steps`, and `fresh` has this length.
@@ -133,7 +91,7 @@ impl Walker<'_> {
             // SAFETY: stays within `steps`, since the step at 0 is above all stacks; `new` stays
             // within `fresh`, since every place that moves it on looks at its end first.
             unsafe {
-                while (*remembered).sp < at.sp {
+                while (*remembered).at.sp < at.sp {
                     remembered = remembered.sub(1);
                 }
                 if (*remembered).is(at) {
@@ -142,34 +100,38 @@ impl Walker<'_> {
                         return (index(steps, remembered), index(first_new, new));
                     }
                     while remembered > changed && new < end_of_new {
+                        let step = &*remembered;
                         let bp = at.bp;
-                        new.write(Step { bp, ..*remembered });
-                        at.bp = self.base_of_caller(&*remembered, bp, stack);
+                        new.write(Fresh {
+                            at: Registers { bp, ..step.at },
+                            check: step.check.own(),
+                        });
+                        at.bp = self.base_of_caller(step, bp, stack);
                         new = new.add(1);
                         remembered = remembered.sub(1);
                     }
                     let bp = at.bp;
                     at = Registers {
                         bp,
-                        ..(*changed).registers()
+                        ..(*changed).at
                     };
                     remembered = changed.sub(1);
                 }
                 if new == end_of_new {
                     return (0, STEPS);
                 }
-                let (caller, check) = match self.stepper.usual_step(at, stack) {
+                let (caller, check) = match Stepper::usual_step(near, at, stack) {
                     Some(step) => step,
                     None => match self.stepper.step(at, stack) {
                         Outcome::Caller(caller, check) => (caller, check),
                         Outcome::Ended(ending, check) => {
-                            new.write(Step::new(at, check));
+                            new.write(Fresh { at, check });
                             memory.ending = ending;
                             return (0, index(first_new, new) + 1);
                         }
                     },
                 };
-                new.write(Step::new(at, check));
+                new.write(Fresh { at, check });
                 new = new.add(1);
                 at = caller;
             }
@@ -192,21 +154,20 @@ impl Walker<'_> {
         let steps: *const Step = memory.steps.as_ptr();
         let mut at = innermost;
         loop {
-            // SAFETY: between `steps` and `innermost`: the outermost step, at 1, is not one by
-            // words. A walk of this very stack has read both words. It read them above the step's
-            // stack pointer, where the stack is in use up to its end.
+            // SAFETY: between `steps` and `innermost`: the outermost step, at 1, leads nowhere
+            // plainly, and is the last that is looked at.
             unsafe {
-                let (caller, step) = (&*at.sub(1), &*at);
-                if step.check.is_by_words() {
-                    if Stack::read(caller.sp - 8) != caller.return_address {
+                while (*at).plainly_leads_to(&*at.sub(1)) {
+                    at = at.sub(1);
+                }
+                let check = (*at).check;
+                if check.compares_base() {
+                    if !self.base_agrees(&*at, &*at.sub(1)) {
                         return at;
                     }
-                    if step.check.compares_base()
-                        && Stack::read(step.sp + step.check.saved_base_offset()) != caller.bp
-                    {
-                        return at;
-                    }
-                } else if step.check == Check::END {
+                } else if check.is_by_words() {
+                    return at;
+                } else if check == Check::END {
                     return steps;
                 } else if !self.is_unchanged(memory, index(steps, at), stack) {
                     return at;
@@ -218,11 +179,24 @@ impl Walker<'_> {
         }
     }
 
+    /// Whether a step that compares rbp as well leads to that caller.
+    ///
+    /// # Safety
+    /// As for [`Step::plainly_leads_to`].
+    #[inline(always)]
+    unsafe fn base_agrees(&self, step: &Step, caller: &Step) -> bool {
+        // SAFETY: a walk of this very stack has read both words, as `plainly_leads_to` says.
+        unsafe {
+            Stack::read(caller.at.sp - 8) == caller.at.return_address
+                && Stack::read(step.at.sp + step.check.saved_base_offset()) == caller.at.bp
+        }
+    }
+
     /// Whether a step that words alone do not tell leads where it led.
     #[inline(never)]
     fn is_unchanged(&self, memory: &Memory, index: usize, stack: &Stack) -> bool {
         let step = &memory.steps[index];
-        match self.stepper.step(step.registers(), stack) {
+        match self.stepper.step(step.at, stack) {
             Outcome::Caller(registers, _) => index > 1 && memory.steps[index - 1].is(registers),
             Outcome::Ended(ending, _) => index == 1 && ending == memory.ending,
         }
@@ -234,12 +208,12 @@ impl Walker<'_> {
     fn base_of_caller(&self, step: &Step, bp: u64, stack: &Stack) -> u64 {
         if step.check.is_by_words() {
             match step.check.saves_base() {
-                // SAFETY: as in `first_change`, which has passed the step.
-                true => unsafe { Stack::read(step.sp + step.check.saved_base_offset()) },
+                // SAFETY: as in `base_agrees`, since `first_change` has passed the step.
+                true => unsafe { Stack::read(step.at.sp + step.check.saved_base_offset()) },
                 false => bp,
             }
         } else {
-            match self.stepper.step(step.registers(), stack) {
+            match self.stepper.step(step.at, stack) {
                 Outcome::Caller(caller, _) => caller.bp,
                 Outcome::Ended(..) => bp,
             }
@@ -249,25 +223,44 @@ impl Walker<'_> {
     /// Remembers the walk and finds its node: `joined` old steps and `fresh` new ones.
     #[inline(always)]
     fn file(&self, memory: &mut Memory, joined: usize, fresh: usize) -> NodeId {
-        let (mut node, mut check) = match joined {
-            0 => (self.parent_of_all(memory.ending), Check::END),
-            _ => (memory.steps[joined].node, memory.steps[joined].check),
-        };
-        let tree = self.tree.view();
-        for n in 0..fresh {
-            // SAFETY: `joined` and `fresh` make less than a full memory.
-            let (new, step) = unsafe {
-                let new = memory.fresh.as_ptr().add(fresh - 1 - n);
-                (&*new, memory.steps.as_mut_ptr().add(joined + 1 + n))
-            };
-            let new = new.copied();
-            node = tree.child(node, new.pc());
-            check = new.check.before(check);
-            // SAFETY: as above.
-            unsafe { step.write(Step { node, check, ..new }) };
-        }
         memory.count = joined + fresh;
-        match node {
+        // SAFETY: `joined` and `fresh` make less than a full memory.
+        let (first_new, mut new, mut step) = unsafe {
+            let new = memory.fresh.as_ptr();
+            (new, new.add(fresh), memory.steps.as_mut_ptr().add(joined))
+        };
+        // SAFETY: within `steps`.
+        let mut outward = unsafe { *step };
+        if joined == 0 {
+            outward.node = self.parent_of_all(memory.ending);
+            outward.check = Check::END;
+        }
+        let tree = self.tree.view();
+        while new > first_new {
+            // SAFETY: within `fresh`, and within `steps`.
+            let Fresh { at, check } = unsafe {
+                (new, step) = (new.sub(1), step.add(1));
+                (*new).copied()
+            };
+            let node = tree.child(outward.node, at.pc());
+            let mut compared = (outward.at.sp - 8) as *const u64;
+            let mut check = check;
+            if !check.is_whole_before(outward.check) {
+                check = check.before(outward.check);
+                if check.compares_base() || !check.is_by_words() {
+                    compared = NOWHERE;
+                }
+            }
+            outward = Step {
+                at,
+                node,
+                check,
+                compared,
+            };
+            // SAFETY: as above.
+            unsafe { step.write(outward) };
+        }
+        match outward.node {
             TOO_DEEP => self.cut(memory),
             node => node,
         }
@@ -290,7 +283,7 @@ impl Walker<'_> {
         below
             .skip(memory.count + 1 - innermost)
             .fold(self.tree.child(above, special_frame(mark)), |node, step| {
-                self.tree.child(node, step.pc())
+                self.tree.child(node, step.at.pc())
             })
     }
 
@@ -302,11 +295,11 @@ impl Walker<'_> {
         let cause = TruncatedCause::TooDeep;
         let above = self.parent_of_all(Ending::truncated(cause));
         let node = (0..self.depth - 1).rev().fold(above, |node, n| {
-            let step = match n < fresh {
-                true => &memory.fresh[n],
-                false => &memory.steps[joined + fresh - n],
+            let at = match n < fresh {
+                true => memory.fresh[n].at,
+                false => memory.steps[joined + fresh - n].at,
             };
-            self.tree.child(node, step.pc())
+            self.tree.child(node, at.pc())
         });
         // What is remembered of the outermost frames holds as long as it is met again.
         memory.count = joined;
@@ -326,65 +319,14 @@ impl Walker<'_> {
     }
 }
 
-/// Number of steps from one to a later one of an array.
+/// Number of elements from one to a later one of an array.
 ///
 /// # Safety
 /// As for `offset_from_unsigned`.
 #[inline(always)]
-unsafe fn index(first: *const Step, step: *const Step) -> usize {
+unsafe fn index<T>(first: *const T, element: *const T) -> usize {
     // SAFETY: passed on.
-    unsafe { step.offset_from_unsigned(first) }
-}
-
-impl Step {
-    #[inline(always)]
-    fn new(at: Registers, check: Check) -> Self {
-        Self {
-            return_address: at.return_address,
-            sp: at.sp,
-            bp: at.bp,
-            node: ROOT,
-            check,
-        }
-    }
-
-    #[inline(always)]
-    fn pc(&self) -> u64 {
-        self.registers().pc()
-    }
-
-    /// Copies word by word. A copy in larger pieces would have to wait for the words, which have
-    /// just been written, to reach the cache.
-    #[inline(always)]
-    fn copied(&self) -> Self {
-        // SAFETY: reads what it refers to. Volatile, so that the reads are not joined.
-        unsafe {
-            Self {
-                return_address: (&raw const self.return_address).read_volatile(),
-                sp: (&raw const self.sp).read_volatile(),
-                bp: (&raw const self.bp).read_volatile(),
-                node: self.node,
-                check: (&raw const self.check).read_volatile(),
-            }
-        }
-    }
-
-    /// Whether a walk goes on from `at` as it did from here.
-    #[inline(always)]
-    fn is(&self, at: Registers) -> bool {
-        self.return_address == at.return_address
-            && self.sp == at.sp
-            && (self.bp == at.bp || !self.check.is_base_live())
-    }
-
-    #[inline(always)]
-    fn registers(&self) -> Registers {
-        Registers {
-            return_address: self.return_address,
-            sp: self.sp,
-            bp: self.bp,
-        }
-    }
+    unsafe { element.offset_from_unsigned(first) }
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ impl<'a> Probe<'a> {
         // Every frame that was met, before anything is folded or cut.
         let count = self.memory.count;
         let steps = &self.memory.steps[1..=count];
-        let met: Vec<u64> = steps.iter().rev().map(Step::pc).collect();
+        let met: Vec<u64> = steps.iter().rev().map(|step| step.at.pc()).collect();
         if self.captures == 0 {
             self.inside = self.theirs.len() - (count - 1);
             assert!((1..=16).contains(&self.inside), "{}", self.inside);
