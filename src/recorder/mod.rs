@@ -19,16 +19,12 @@ mod thread_state;
 use crate::platform;
 use crate::settings::{self, Mode, Settings};
 use crate::snapshot::SpecialFrame;
-use crate::stack::bounds::StackBounds;
-use crate::stack::modules::Modules;
 use crate::stack::replay::{Captured, Memory, Walker, special_frame};
-use crate::stack::rules::RuleCache;
-use crate::stack::step::Stepper;
 use crate::stack::{CallRecord, Registers};
 use crate::tables::age_map::AgeMap;
 use crate::tables::counter_cache::Shared;
 use crate::tables::counters::Counters;
-use crate::tables::site_tree::{NO_NODE, NodeId, ROOT, SiteTree};
+use crate::tables::site_tree::{NO_NODE, NodeId, ROOT};
 use losses::LossCounters;
 use sampled::Samples;
 use std::alloc::{GlobalAlloc, Layout};
@@ -53,10 +49,7 @@ pub(crate) struct Recorder {
     is_walking: AtomicBool,
     /// The system gave memory for every table.
     has_tables: bool,
-    pub(crate) tree: SiteTree,
-    pub(crate) modules: Modules,
-    pub(crate) rules: RuleCache,
-    bounds: StackBounds,
+    pub(crate) walker: Walker,
     pub(crate) ages: AgeMap,
     /// Exact mode only.
     pub(crate) counters: Counters,
@@ -166,8 +159,7 @@ pub(crate) fn has_tables() -> bool {
 /// From here on stacks are recorded. Called once, outside the hook.
 pub(crate) fn start() {
     if let Some(recorder) = global() {
-        recorder.modules.refresh();
-        recorder.bounds.calibrate();
+        recorder.walker.prepare();
         recorder.is_walking.store(recorder.has_tables, Release);
     }
 }
@@ -175,8 +167,9 @@ pub(crate) fn start() {
 /// Looks for newly loaded libraries where a stack has met code in none that is known. For the
 /// keeper, about once a second.
 pub(crate) fn refresh_modules() {
-    if let Some(recorder) = global().filter(|recorder| recorder.modules.is_refresh_wanted()) {
-        recorder.modules.refresh();
+    let modules = global().map(|recorder| &recorder.walker.stepper.modules);
+    if let Some(modules) = modules.filter(|modules| modules.is_refresh_wanted()) {
+        modules.refresh();
     }
 }
 
@@ -221,7 +214,8 @@ pub(crate) unsafe fn forward_alloc<A: GlobalAlloc>(
 
 impl Recorder {
     fn new(settings: Settings) -> Self {
-        let tree = SiteTree::new(NODES, settings.depth as usize);
+        let walker = Walker::new(NODES, settings.depth as usize);
+        let tree = &walker.tree;
         let special = |frame| tree.child(ROOT, special_frame(frame));
         let special = SpecialSites {
             before_start: special(SpecialFrame::BeforeStart),
@@ -246,13 +240,10 @@ impl Recorder {
             key: platform::process_random(),
             is_walking: AtomicBool::new(false),
             special,
-            modules: Modules::new(),
-            rules: RuleCache::new(),
-            bounds: StackBounds::new(),
             ages: AgeMap::new(),
             counters,
             samples,
-            tree,
+            walker,
             threads: Threads::new(),
             emergency: Emergency::new(),
             losses: LossCounters::new(),
@@ -314,16 +305,7 @@ impl Recorder {
 
     #[inline(always)]
     fn walk(&self, memory: &mut Memory, caller: Registers) -> NodeId {
-        let walker = Walker {
-            stepper: Stepper {
-                modules: &self.modules,
-                rules: &self.rules,
-            },
-            bounds: &self.bounds,
-            tree: &self.tree,
-            depth: self.settings.depth as usize,
-        };
-        let Captured { node, truncated } = walker.capture(memory, caller);
+        let Captured { node, truncated } = self.walker.capture(memory, caller);
         if let Some(cause) = truncated {
             self.losses.truncated(cause);
         }
@@ -355,16 +337,17 @@ impl Recorder {
 
     #[cold]
     fn are_on_one_stack(&self, sp: u64, active: u64) -> bool {
-        self.bounds.end_of(sp).is_some() && self.bounds.end_of(active).is_some()
+        let bounds = &self.walker.bounds;
+        bounds.end_of(sp).is_some() && bounds.end_of(active).is_some()
     }
 
     /// Starts and lengths in bytes of all mappings but the room for sampled blocks.
     pub(crate) fn mappings(&self) -> impl Iterator<Item = (NonNull<u8>, usize)> {
-        let tables = [self.tree.range()]
+        let tables = [self.walker.tree.range()]
             .into_iter()
             .chain(self.counters.ranges());
         tables
-            .chain([self.rules.range()])
+            .chain([self.walker.stepper.rules.range()])
             .chain(self.samples.table_ranges())
             .chain(self.threads.ranges())
     }

@@ -85,6 +85,12 @@ impl Check {
         })
     }
 
+    /// Whether the return address is all that is compared.
+    #[inline(always)]
+    pub(super) fn is_plain(self) -> bool {
+        self.0 & (Self::SPECIAL | Self::COMPARES_BASE) == 0
+    }
+
     #[inline(always)]
     pub(super) fn is_by_words(self) -> bool {
         self.0 & Self::SPECIAL == 0

@@ -21,9 +21,11 @@ pub(crate) use memory::Memory;
 use super::Registers;
 use super::bounds::StackBounds;
 use super::check::Check;
+use super::modules::Modules;
+use super::rules::{NearRules, RuleCache};
 use super::step::{Ending, Outcome, Stack, Stepper};
 use crate::snapshot::{SpecialFrame, TruncatedCause};
-use crate::tables::site_tree::{NodeId, ROOT, SiteTree, TOO_DEEP};
+use crate::tables::site_tree::{NO_NODE, NodeId, ROOT, SiteTree, TOO_DEEP};
 use memory::{Fresh, NOWHERE, STEPS, Step};
 
 /// Marks a frame of the tree that is a [`SpecialFrame`]. User space ends far below.
@@ -40,29 +42,54 @@ pub(crate) fn special_code(frame: u64) -> Option<u64> {
 }
 
 /// Everything that a walk needs, shared by all threads.
-pub(crate) struct Walker<'a> {
-    pub(crate) stepper: Stepper<'a>,
-    pub(crate) bounds: &'a StackBounds,
-    pub(crate) tree: &'a SiteTree,
+pub(crate) struct Walker {
+    pub(crate) stepper: Stepper,
+    pub(crate) bounds: StackBounds,
+    pub(crate) tree: SiteTree,
     /// Most frames of a path of the tree; of a stack that needs more, the middle is cut out.
-    pub(crate) depth: usize,
+    depth: usize,
 }
 
 /// A stack as a node of the tree, and whether it is all there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Captured {
-    /// `NO_NODE` where the tree is full.
+    /// `NO_NODE` where there is no room for it.
     pub(crate) node: NodeId,
     pub(crate) truncated: Option<TruncatedCause>,
 }
 
-impl Walker<'_> {
+impl Walker {
+    /// A tree for `nodes`, and nothing known yet.
+    pub(crate) fn new(nodes: usize, depth: usize) -> Self {
+        Self {
+            stepper: Stepper {
+                modules: Modules::new(),
+                rules: RuleCache::new(),
+            },
+            bounds: StackBounds::new(),
+            tree: SiteTree::new(nodes, depth),
+            depth,
+        }
+    }
+
+    /// Learns what is loaded and where the main thread's stack is. Asks the system; not for the hook.
+    pub(crate) fn prepare(&self) {
+        self.stepper.modules.refresh();
+        self.bounds.calibrate();
+    }
+
     /// The stack from `start` outward.
     #[inline(always)]
     pub(crate) fn capture(&self, memory: &mut Memory, start: Registers) -> Captured {
-        let stack = Stack::around(start.sp, self.bounds);
+        let stack = Stack::around(start.sp, &self.bounds);
         memory.enter(&stack);
-        let (joined, fresh) = self.walk(memory, start, &stack);
+        let Some(near) = self.stepper.rules.near_rules() else {
+            return Captured {
+                node: NO_NODE,
+                truncated: None,
+            };
+        };
+        let (joined, fresh) = self.walk(memory, near, start, &stack);
         if joined + fresh >= STEPS {
             return self.innermost(memory, joined, fresh);
         }
@@ -78,21 +105,26 @@ impl Walker<'_> {
     ///
     /// By pointers, since this and the compare are where the time goes.
     #[inline(always)]
-    fn walk(&self, memory: &mut Memory, start: Registers, stack: &Stack) -> (usize, usize) {
-        let near = self.stepper.rules.near_rules();
+    fn walk(
+        &self,
+        memory: &mut Memory,
+        near: NearRules<'_>,
+        start: Registers,
+        stack: &Stack,
+    ) -> (usize, usize) {
         let steps: *const Step = memory.steps.as_ptr();
         let first_new = memory.fresh.as_mut_ptr();
         // SAFETY: `count` is an index of `steps`, and `fresh` has this length.
         let (mut remembered, end_of_new) =
-            unsafe { (steps.add(memory.count), first_new.add(STEPS)) };
-        let mut new = first_new;
+            unsafe { (opaque(steps.add(memory.count)), first_new.add(STEPS)) };
+        let mut new = opaque(first_new).cast_mut();
         let mut at = start;
         loop {
             // SAFETY: stays within `steps`, since the step at 0 is above all stacks; `new` stays
             // within `fresh`, since every place that moves it on looks at its end first.
             unsafe {
                 while (*remembered).at.sp < at.sp {
-                    remembered = remembered.sub(1);
+                    remembered = opaque(remembered.sub(1));
                 }
                 if (*remembered).is(at) {
                     let changed = self.first_change(memory, remembered, stack);
@@ -132,7 +164,7 @@ impl Walker<'_> {
                     },
                 };
                 new.write(Fresh { at, check });
-                new = new.add(1);
+                new = opaque(new.add(1)).cast_mut();
                 at = caller;
             }
         }
@@ -152,13 +184,21 @@ impl Walker<'_> {
         stack: &Stack,
     ) -> *const Step {
         let steps: *const Step = memory.steps.as_ptr();
-        let mut at = innermost;
+        let mut at = opaque(innermost);
         loop {
             // SAFETY: between `steps` and `innermost`: the outermost step, at 1, leads nowhere
             // plainly, and is the last that is looked at.
             unsafe {
-                while (*at).plainly_leads_to(&*at.sub(1)) {
-                    at = at.sub(1);
+                // By fours, since most stacks change at their innermost end alone.
+                'plain: loop {
+                    for outward in 0..4 {
+                        let step = at.sub(outward);
+                        if !(*step).plainly_leads_to(&*step.sub(1)) {
+                            at = step;
+                            break 'plain;
+                        }
+                    }
+                    at = at.sub(4);
                 }
                 let check = (*at).check;
                 if check.compares_base() {
@@ -227,40 +267,36 @@ impl Walker<'_> {
         // SAFETY: `joined` and `fresh` make less than a full memory.
         let (first_new, mut new, mut step) = unsafe {
             let new = memory.fresh.as_ptr();
-            (new, new.add(fresh), memory.steps.as_mut_ptr().add(joined))
+            let step = memory.steps.as_mut_ptr().add(joined);
+            (new, opaque(new.add(fresh)), opaque(step).cast_mut())
         };
         // SAFETY: within `steps`.
-        let mut outward = unsafe { *step };
+        let (mut sp, mut node, mut check) = unsafe { ((*step).at.sp, (*step).node, (*step).check) };
         if joined == 0 {
-            outward.node = self.parent_of_all(memory.ending);
-            outward.check = Check::END;
+            (node, check) = (self.parent_of_all(memory.ending), Check::END);
         }
         let tree = self.tree.view();
         while new > first_new {
             // SAFETY: within `fresh`, and within `steps`.
-            let Fresh { at, check } = unsafe {
+            unsafe {
                 (new, step) = (new.sub(1), step.add(1));
-                (*new).copied()
-            };
-            let node = tree.child(outward.node, at.pc());
-            let mut compared = (outward.at.sp - 8) as *const u64;
-            let mut check = check;
-            if !check.is_whole_before(outward.check) {
-                check = check.before(outward.check);
-                if check.compares_base() || !check.is_by_words() {
-                    compared = NOWHERE;
+                (*step).compared = (sp - 8) as *const u64;
+                let Fresh { at, check: own } = (*new).copied();
+                (*step).at = at;
+                check = match own.is_whole_before(check) {
+                    true => own,
+                    false => own.before(check),
+                };
+                (*step).check = check;
+                if !check.is_plain() {
+                    (*step).compared = NOWHERE;
                 }
+                sp = at.sp;
+                node = tree.child(node, at.pc());
+                (*step).node = node;
             }
-            outward = Step {
-                at,
-                node,
-                check,
-                compared,
-            };
-            // SAFETY: as above.
-            unsafe { step.write(outward) };
         }
-        match outward.node {
+        match node {
             TOO_DEEP => self.cut(memory),
             node => node,
         }
@@ -317,6 +353,17 @@ impl Walker<'_> {
                 .child(ROOT, special_frame(SpecialFrame::Truncated(cause))),
         }
     }
+}
+
+/// The same pointer. The compiler does not know that: it would keep an index instead, and add up
+/// the address each time.
+#[inline(always)]
+fn opaque<T>(mut pointer: *const T) -> *const T {
+    // SAFETY: no instruction.
+    unsafe {
+        std::arch::asm!("/* {} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags));
+    }
+    pointer
 }
 
 /// Number of elements from one to a later one of an array.

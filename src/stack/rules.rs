@@ -199,10 +199,10 @@ impl RuleCache {
         }
     }
 
-    /// The places where most rules are.
+    /// The places where most rules are; `None` where the system gave no memory.
     #[inline(always)]
-    pub(super) fn near_rules(&self) -> NearRules<'_> {
-        NearRules(self.places.first_chunk())
+    pub(super) fn near_rules(&self) -> Option<NearRules<'_>> {
+        self.places.first_chunk().map(NearRules)
     }
 
     pub(crate) fn get(&self, return_address: u64) -> Option<Rule> {
@@ -248,13 +248,13 @@ impl RuleCache {
 
 /// The first place of each rule.
 #[derive(Clone, Copy)]
-pub(super) struct NearRules<'a>(Option<&'a [Place; PLACES]>);
+pub(super) struct NearRules<'a>(&'a [Place; PLACES]);
 
 impl NearRules<'_> {
     /// The rule for a frame by its return address, if it is in its first place.
     #[inline(always)]
     pub(super) fn get(self, return_address: u64) -> Option<Rule> {
-        self.0?[RuleCache::near(return_address)].get(return_address)
+        self.0[RuleCache::near(return_address)].get(return_address)
     }
 }
 
@@ -313,7 +313,7 @@ mod tests {
             .count();
         assert!(found > 9_900, "{found}");
         let in_first_place = (1..10_000)
-            .filter(|n| cache.near_rules().get(0x5555_0000_0000 + n * 7).is_some())
+            .filter(|n| cache.near_rules().unwrap().get(0x5555_0000_0000 + n * 7).is_some())
             .count();
         assert!(in_first_place > 9_900, "{in_first_place}");
         assert!(cache.get(0x1234).is_none());

@@ -10,9 +10,9 @@ use super::rules::{BasePointer, Frame, NearRules, Rule, RuleCache};
 use crate::snapshot::TruncatedCause;
 
 /// Where rules come from.
-pub(crate) struct Stepper<'a> {
-    pub(crate) modules: &'a Modules,
-    pub(crate) rules: &'a RuleCache,
+pub(crate) struct Stepper {
+    pub(crate) modules: Modules,
+    pub(crate) rules: RuleCache,
 }
 
 /// What a step leads to.
@@ -42,6 +42,7 @@ impl Ending {
     }
 
     #[cold]
+    #[inline(never)]
     fn cause_of_truncation(self) -> Option<TruncatedCause> {
         use TruncatedCause::*;
         let causes = [
@@ -57,7 +58,7 @@ impl Ending {
     }
 }
 
-impl Stepper<'_> {
+impl Stepper {
     /// A step of a usual kind, from a frame of this stack, by a rule that is near. `None` says
     /// nothing: take [`Self::step`], which knows all kinds.
     #[inline(always)]
