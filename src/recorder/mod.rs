@@ -77,7 +77,11 @@ const NONE: *mut Recorder = NonNull::dangling().as_ptr();
 /// The recorder, once an allocator of ours has served an allocation and is not off.
 #[inline(always)]
 pub(crate) fn global() -> Option<&'static Recorder> {
-    let recorder = GLOBAL.load(Acquire);
+    published(GLOBAL.load(Acquire))
+}
+
+#[inline(always)]
+fn published(recorder: *mut Recorder) -> Option<&'static Recorder> {
     // SAFETY: neither of the two marks, so published by `install` and never freed.
     (!recorder.is_null() && recorder != NONE).then(|| unsafe { &*recorder })
 }
@@ -85,14 +89,20 @@ pub(crate) fn global() -> Option<&'static Recorder> {
 /// The recorder; made now if this is the first allocation of the process.
 #[inline(always)]
 pub(crate) fn global_or_install(defaults: &Settings) -> Option<&'static Recorder> {
-    if GLOBAL.load(Acquire).is_null() {
-        install(defaults);
+    let recorder = GLOBAL.load(Acquire);
+    if recorder.is_null() {
+        return installed(defaults);
     }
-    global()
+    published(recorder)
 }
 
 #[cold]
 #[inline(never)]
+fn installed(defaults: &Settings) -> Option<&'static Recorder> {
+    install(defaults);
+    global()
+}
+
 fn install(defaults: &Settings) {
     let settings = settings_from_environment(defaults);
     let recorder = match settings.mode {

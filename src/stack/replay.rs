@@ -89,19 +89,24 @@ impl Walker {
                 truncated: None,
             };
         };
-        let (joined, fresh) = self.walk(memory, near, start, &stack);
-        if joined + fresh >= STEPS {
+        let (joined, new) = self.walk(memory, near, start, &stack);
+        // SAFETY: both point into the arrays. Where they are full, nothing is filed.
+        let (joined, fresh, last) = unsafe {
+            let fresh = new.offset_from_unsigned(memory.fresh.as_ptr());
+            (joined.cast_mut(), fresh, joined.wrapping_add(fresh))
+        };
+        if last >= memory.steps.as_ptr().wrapping_add(STEPS) {
             return self.innermost(memory, joined, fresh);
         }
-        let node = self.file(memory, joined, fresh);
+        let node = self.file(memory, joined, new, last.cast_mut());
         Captured {
             node,
             truncated: memory.ending.cause(),
         }
     }
 
-    /// Walks until the end, or until the rest is proved to be as remembered. Returns how many
-    /// remembered steps (from the outermost) still hold and how many new ones lie inside them.
+    /// Walks until the end, or until the rest is proved to be as remembered. Returns the innermost of
+    /// the remembered steps that still hold, and the end of the new ones that lie inside them.
     ///
     /// By pointers, since this and the compare are where the time goes.
     #[inline(always)]
@@ -111,13 +116,12 @@ impl Walker {
         near: NearRules<'_>,
         start: Registers,
         stack: &Stack,
-    ) -> (usize, usize) {
+    ) -> (*const Step, *const Fresh) {
         let steps: *const Step = memory.steps.as_ptr();
         let first_new = memory.fresh.as_mut_ptr();
-        // SAFETY: `count` is an index of `steps`, and `fresh` has this length.
-        let (mut remembered, end_of_new) =
-            unsafe { (opaque(steps.add(memory.count)), first_new.add(STEPS)) };
+        let mut remembered = opaque(memory.innermost.cast_const());
         let mut new = opaque(first_new).cast_mut();
+        let end_of_new = first_new.wrapping_add(STEPS);
         let mut at = start;
         loop {
             // SAFETY: stays within `steps`, since the step at 0 is above all stacks; `new` stays
@@ -129,7 +133,7 @@ impl Walker {
                 if (*remembered).is(at) {
                     let changed = self.first_change(memory, remembered, stack);
                     if changed == steps {
-                        return (index(steps, remembered), index(first_new, new));
+                        return (remembered, new);
                     }
                     while remembered > changed && new < end_of_new {
                         let step = &*remembered;
@@ -150,7 +154,7 @@ impl Walker {
                     remembered = changed.sub(1);
                 }
                 if new == end_of_new {
-                    return (0, STEPS);
+                    return (steps, end_of_new);
                 }
                 let (caller, check) = match Stepper::usual_step(near, at, stack) {
                     Some(step) => step,
@@ -159,7 +163,7 @@ impl Walker {
                         Outcome::Ended(ending, check) => {
                             new.write(Fresh { at, check });
                             memory.ending = ending;
-                            return (0, index(first_new, new) + 1);
+                            return (steps, new.add(1));
                         }
                     },
                 };
@@ -260,26 +264,29 @@ impl Walker {
         }
     }
 
-    /// Remembers the walk and finds its node: `joined` old steps and `fresh` new ones.
+    /// Remembers the walk and finds its node: the old steps up to `joined`, and the new ones up to
+    /// `new` behind them, up to `last`.
     #[inline(always)]
-    fn file(&self, memory: &mut Memory, joined: usize, fresh: usize) -> NodeId {
-        memory.count = joined + fresh;
-        // SAFETY: `joined` and `fresh` make less than a full memory.
-        let (first_new, mut new, mut step) = unsafe {
-            let new = memory.fresh.as_ptr();
-            let step = memory.steps.as_mut_ptr().add(joined);
-            (new, opaque(new.add(fresh)), opaque(step).cast_mut())
-        };
+    fn file(
+        &self,
+        memory: &mut Memory,
+        joined: *mut Step,
+        mut new: *const Fresh,
+        last: *mut Step,
+    ) -> NodeId {
+        memory.innermost = last;
         // SAFETY: within `steps`.
-        let (mut sp, mut node, mut check) = unsafe { ((*step).at.sp, (*step).node, (*step).check) };
-        if joined == 0 {
+        let (mut sp, mut node, mut check) =
+            unsafe { ((*joined).at.sp, (*joined).node, (*joined).check) };
+        if joined == memory.steps.as_mut_ptr() {
             (node, check) = (self.parent_of_all(memory.ending), Check::END);
         }
+        let mut step = joined;
         let tree = self.tree.view();
-        while new > first_new {
-            // SAFETY: within `fresh`, and within `steps`.
+        while step != last {
+            // SAFETY: as many new steps as there are from `joined` to `last`.
             unsafe {
-                (new, step) = (new.sub(1), step.add(1));
+                (new, step) = (opaque(new.sub(1)), opaque(step.add(1)).cast_mut());
                 (*step).compared = (sp - 8) as *const u64;
                 let Fresh { at, check: own } = (*new).copied();
                 (*step).at = at;
@@ -313,11 +320,12 @@ impl Walker {
         let outermost = self.depth / 4;
         // The path has this mark, and may have one for a stack that is not all there.
         let innermost = self.depth - outermost - 2;
-        let mark = SpecialFrame::Elided(1 << (memory.count - outermost - innermost).ilog2());
+        let count = memory.count();
+        let mark = SpecialFrame::Elided(1 << (count - outermost - innermost).ilog2());
         let above = memory.steps[outermost].node;
-        let below = memory.steps[..=memory.count].iter();
+        let below = memory.steps[..=count].iter();
         below
-            .skip(memory.count + 1 - innermost)
+            .skip(count + 1 - innermost)
             .fold(self.tree.child(above, special_frame(mark)), |node, step| {
                 self.tree.child(node, step.at.pc())
             })
@@ -327,7 +335,10 @@ impl Walker {
     /// innermost frames.
     #[cold]
     #[inline(never)]
-    fn innermost(&self, memory: &mut Memory, joined: usize, fresh: usize) -> Captured {
+    fn innermost(&self, memory: &mut Memory, joined: *mut Step, fresh: usize) -> Captured {
+        // What is remembered of the outermost frames holds as long as it is met again.
+        memory.innermost = joined;
+        let joined = memory.count();
         let cause = TruncatedCause::TooDeep;
         let above = self.parent_of_all(Ending::truncated(cause));
         let node = (0..self.depth - 1).rev().fold(above, |node, n| {
@@ -337,8 +348,6 @@ impl Walker {
             };
             self.tree.child(node, at.pc())
         });
-        // What is remembered of the outermost frames holds as long as it is met again.
-        memory.count = joined;
         Captured {
             node,
             truncated: Some(cause),

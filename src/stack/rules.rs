@@ -313,7 +313,13 @@ mod tests {
             .count();
         assert!(found > 9_900, "{found}");
         let in_first_place = (1..10_000)
-            .filter(|n| cache.near_rules().unwrap().get(0x5555_0000_0000 + n * 7).is_some())
+            .filter(|n| {
+                cache
+                    .near_rules()
+                    .unwrap()
+                    .get(0x5555_0000_0000 + n * 7)
+                    .is_some()
+            })
             .count();
         assert!(in_first_place > 9_900, "{in_first_place}");
         assert!(cache.get(0x1234).is_none());

@@ -55,7 +55,11 @@ pub(super) fn stacks(recorder: Option<&Recorder>, nodes: &mut [NodeId]) -> Stack
         while node != ROOT && row_of_node[node as usize] == UNUSED {
             row_of_node[node as usize] = USED;
             used += 1;
-            node = recorder.walker.tree.get(node).map_or(ROOT, |(parent, _)| parent);
+            node = recorder
+                .walker
+                .tree
+                .get(node)
+                .map_or(ROOT, |(parent, _)| parent);
         }
     }
     let mut stacks = Stacks {

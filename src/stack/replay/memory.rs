@@ -16,8 +16,8 @@ pub(crate) struct Memory {
     stack_end: u64,
     /// How the walk ended.
     pub(super) ending: Ending,
-    /// Steps in use, without the first.
-    pub(super) count: usize,
+    /// The innermost step in use, the first of all if none is.
+    pub(super) innermost: *mut Step,
     /// Outermost first, each at a lower address than the one before. The first one is above all
     /// stacks, so that a search outward always ends.
     pub(super) steps: [Step; STEPS + 1],
@@ -53,7 +53,8 @@ pub(super) const NOWHERE: *const u64 = &raw const NO_RETURN_ADDRESS;
 impl Memory {
     /// Forgets the last stack: the next one may be another thread's.
     pub(crate) fn forget(&mut self) {
-        self.count = 0;
+        // No stack ends there.
+        self.stack_end = 0;
     }
 
     /// Forgets the last stack, if it was another one than that which ends there.
@@ -66,10 +67,16 @@ impl Memory {
 
     #[cold]
     fn leave_for(&mut self, stack: &Stack) {
-        self.count = 0;
         self.stack_end = stack.end;
         self.steps[0].at.sp = u64::MAX;
         self.steps[0].at.return_address = u64::MAX;
+        self.innermost = self.steps.as_mut_ptr();
+    }
+
+    /// Steps in use, without the first.
+    pub(super) fn count(&self) -> usize {
+        // SAFETY: points into the array.
+        unsafe { self.innermost.offset_from_unsigned(self.steps.as_ptr()) }
     }
 }
 

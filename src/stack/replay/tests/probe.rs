@@ -98,7 +98,7 @@ impl<'a> Probe<'a> {
                 .push(format!("{ours:x?}, without memory {fresh:x?}"));
         }
         // Every frame that was met, before anything is folded or cut.
-        let count = self.memory.count;
+        let count = self.memory.count();
         let steps = &self.memory.steps[1..=count];
         let met: Vec<u64> = steps.iter().rev().map(|step| step.at.pc()).collect();
         if self.captures == 0 {
