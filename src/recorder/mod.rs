@@ -334,7 +334,7 @@ impl Recorder {
     #[inline(always)]
     fn exclusively<R>(&self, local: &Local, sp: u64, work: impl FnOnce() -> R) -> Option<R> {
         let active = local.active.get();
-        if active != 0 && !(sp >= active && self.are_on_one_stack(sp, active)) {
+        if active != 0 && !self.is_left(local, sp, active) {
             return None;
         }
         local.active.set(sp);
@@ -345,10 +345,18 @@ impl Recorder {
         Some(result)
     }
 
+    /// Whether the marked frame is gone. Its walk may have been left half-way, so what it remembers is
+    /// not to be trusted.
     #[cold]
-    fn are_on_one_stack(&self, sp: u64, active: u64) -> bool {
+    fn is_left(&self, local: &Local, sp: u64, active: u64) -> bool {
         let bounds = &self.walker.bounds;
-        bounds.end_of(sp).is_some() && bounds.end_of(active).is_some()
+        let is_on_stack = |sp| bounds.end_of(sp).is_some();
+        let is_left = sp >= active && is_on_stack(sp) && is_on_stack(active);
+        if is_left && let Some(state) = local.state() {
+            // SAFETY: this thread's own, and nothing of it is in use any more.
+            unsafe { (*state.as_ptr()).memory.forget() };
+        }
+        is_left
     }
 
     /// Starts and lengths in bytes of all mappings but the room for sampled blocks.

@@ -14,7 +14,9 @@
 //! thread has left, or trust a step whose rule reads anything but the return address and one saved
 //! rbp; such steps are taken anew each time.
 
+mod long_stacks;
 mod memory;
+mod tails;
 
 pub(crate) use memory::Memory;
 
@@ -27,6 +29,7 @@ use super::step::{Ending, Outcome, Stack, Stepper};
 use crate::snapshot::{SpecialFrame, TruncatedCause};
 use crate::tables::site_tree::{NO_NODE, NodeId, ROOT, SiteTree, TOO_DEEP};
 use memory::{Fresh, NOWHERE, STEPS, Step};
+use tails::LONGEST;
 
 /// Marks a frame of the tree that is a [`SpecialFrame`]. User space ends far below.
 const SPECIAL: u64 = 1 << 63;
@@ -89,6 +92,14 @@ impl Walker {
                 truncated: None,
             };
         };
+        // SAFETY: the first of all steps, or one in use.
+        let begins_elsewhere = unsafe { !(*memory.innermost).begins_like(start) };
+        if begins_elsewhere && let Some(node) = self.along_tail(memory, start, &stack) {
+            return Captured {
+                node,
+                truncated: memory.ending.cause(),
+            };
+        }
         let (joined, new) = self.walk(memory, near, start, &stack);
         // SAFETY: both point into the arrays. Where they are full, nothing is filed.
         let (joined, fresh, last) = unsafe {
@@ -99,10 +110,29 @@ impl Walker {
             return self.innermost(memory, joined, fresh);
         }
         let node = self.file(memory, joined, new, last.cast_mut());
+        if begins_elsewhere && fresh <= LONGEST {
+            // SAFETY: a step in use, with these behind it.
+            unsafe { memory.tails.learn(joined, fresh) };
+        }
         Captured {
             node,
             truncated: memory.ending.cause(),
         }
+    }
+
+    /// The node, where the stack is one of the tails that are known and the rest is as remembered.
+    #[inline(always)]
+    fn along_tail(&self, memory: &mut Memory, start: Registers, stack: &Stack) -> Option<NodeId> {
+        let tail = memory.tails.find(start, memory.innermost)?;
+        // SAFETY: the tail leads from the start of the walk to this step, which is in use.
+        let changed = unsafe { self.first_change(memory, tail.joined(), stack) };
+        if changed != memory.steps.as_ptr() {
+            return None;
+        }
+        let last = tail.follow();
+        memory.innermost = last;
+        // SAFETY: a step in use.
+        Some(unsafe { (*last).node })
     }
 
     /// Walks until the end, or until the rest is proved to be as remembered. Returns the innermost of
@@ -306,51 +336,6 @@ impl Walker {
         match node {
             TOO_DEEP => self.cut(memory),
             node => node,
-        }
-    }
-
-    /// The node of a stack whose path would be too long: the outermost quarter of the depth, a mark,
-    /// and the innermost rest.
-    ///
-    /// The mark says how many frames are cut out, to a power of two, so that a recursion has a few
-    /// stacks and not one for each level.
-    #[cold]
-    #[inline(never)]
-    fn cut(&self, memory: &Memory) -> NodeId {
-        let outermost = self.depth / 4;
-        // The path has this mark, and may have one for a stack that is not all there.
-        let innermost = self.depth - outermost - 2;
-        let count = memory.count();
-        let mark = SpecialFrame::Elided(1 << (count - outermost - innermost).ilog2());
-        let above = memory.steps[outermost].node;
-        let below = memory.steps[..=count].iter();
-        below
-            .skip(count + 1 - innermost)
-            .fold(self.tree.child(above, special_frame(mark)), |node, step| {
-                self.tree.child(node, step.at.pc())
-            })
-    }
-
-    /// What is recorded of a stack that is too deep to be walked to its end: a mark, and the
-    /// innermost frames.
-    #[cold]
-    #[inline(never)]
-    fn innermost(&self, memory: &mut Memory, joined: *mut Step, fresh: usize) -> Captured {
-        // What is remembered of the outermost frames holds as long as it is met again.
-        memory.innermost = joined;
-        let joined = memory.count();
-        let cause = TruncatedCause::TooDeep;
-        let above = self.parent_of_all(Ending::truncated(cause));
-        let node = (0..self.depth - 1).rev().fold(above, |node, n| {
-            let at = match n < fresh {
-                true => memory.fresh[n].at,
-                false => memory.steps[joined + fresh - n].at,
-            };
-            self.tree.child(node, at.pc())
-        });
-        Captured {
-            node,
-            truncated: Some(cause),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::super::Registers;
 use super::super::check::Check;
 use super::super::step::{Ending, Stack};
+use super::tails::Tails;
 use crate::tables::site_tree::NodeId;
 
 /// A stack of so many frames is too deep: its outermost ones are not looked for, so that the time
@@ -21,6 +22,8 @@ pub(crate) struct Memory {
     /// Outermost first, each at a lower address than the one before. The first one is above all
     /// stacks, so that a search outward always ends.
     pub(super) steps: [Step; STEPS + 1],
+    /// Ends of stacks that may come again.
+    pub(super) tails: Tails,
     /// New steps of the walk under way, innermost first.
     pub(super) fresh: [Fresh; STEPS],
 }
@@ -51,10 +54,11 @@ static NO_RETURN_ADDRESS: u64 = 0;
 pub(super) const NOWHERE: *const u64 = &raw const NO_RETURN_ADDRESS;
 
 impl Memory {
-    /// Forgets the last stack: the next one may be another thread's.
+    /// Forgets everything: the next stack may be another thread's, or a walk was left half-way.
     pub(crate) fn forget(&mut self) {
         // No stack ends there.
         self.stack_end = 0;
+        self.tails.forget();
     }
 
     /// Forgets the last stack, if it was another one than that which ends there.
@@ -81,12 +85,16 @@ impl Memory {
 }
 
 impl Step {
+    /// Whether this is the same frame at the same place, with whatever rbp.
+    #[inline(always)]
+    pub(super) fn begins_like(&self, at: Registers) -> bool {
+        self.at.return_address == at.return_address && self.at.sp == at.sp
+    }
+
     /// Whether a walk goes on from `at` as it did from here.
     #[inline(always)]
     pub(super) fn is(&self, at: Registers) -> bool {
-        self.at.return_address == at.return_address
-            && self.at.sp == at.sp
-            && (self.at.bp == at.bp || !self.check.is_base_live())
+        self.begins_like(at) && (self.at.bp == at.bp || !self.check.is_base_live())
     }
 
     /// Whether the caller's return address is that of `caller`, and nothing else matters. Otherwise

@@ -135,6 +135,11 @@ impl<'a> Probe<'a> {
         }
     }
 
+    /// Ends of stacks that are known by now.
+    pub(super) fn tails_known(&self) -> usize {
+        self.memory.tails.known()
+    }
+
     /// What was wrong, if anything was.
     pub(super) fn outcome(&mut self) -> Result<(), String> {
         match std::mem::take(&mut self.failures) {
