@@ -6,6 +6,7 @@
 //! like the remembered stack, word by word; taking and filing them anew costs five times as much.
 
 use super::super::Registers;
+use super::super::check::Check;
 use super::memory::Step;
 use crate::tables::site_tree::{NodeId, TOO_DEEP};
 
@@ -21,12 +22,15 @@ pub(super) struct Tails([Tail; PLACES]);
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(super) struct Tail {
-    /// Where it begins; rbp is dead there.
+    /// Where it begins.
     return_address: u64,
     sp: u64,
+    /// Where rbp is live in a step, it is so in all that are further in, and the same.
+    bp: u64,
     /// The remembered step that it leads to, whose node and stack pointer are these.
     joined: *mut Step,
     joined_sp: u64,
+    joined_check: Check,
     parent: NodeId,
     /// Steps; 0 where the tail has been met once only.
     count: u32,
@@ -41,7 +45,7 @@ impl Tails {
     pub(super) fn find(&self, at: Registers, innermost: *mut Step) -> Option<&Tail> {
         let tail = &self.0[place(at)];
         let begins_there = tail.return_address == at.return_address && tail.sp == at.sp;
-        (begins_there && tail.count > 0 && tail.is_valid(innermost)).then_some(tail)
+        (begins_there && tail.count > 0 && tail.is_valid(at.bp, innermost)).then_some(tail)
     }
 
     /// Keeps the innermost `count` steps, which stand behind `joined`, as a tail when they are met the
@@ -92,18 +96,21 @@ impl Tail {
             let new = self.joined.add(1).cast_const();
             (&*self.joined, std::slice::from_raw_parts(new, count))
         };
-        let is_plain = |step: &Step| step.check.is_plain() && !step.check.is_base_live();
+        let is_plain = |step: &Step| step.check.is_plain();
         let has_nodes = new.iter().all(|step| step.node < TOO_DEEP);
-        if has_nodes && !outward.check.is_base_live() && new.iter().all(is_plain) {
+        if has_nodes && new.iter().all(is_plain) {
+            self.bp = new.last().map_or(0, |step| step.at.bp);
             self.joined_sp = outward.at.sp;
+            self.joined_check = outward.check;
             self.steps[..count].copy_from_slice(new);
             self.count = count as u32;
         }
     }
 
-    /// Whether each step leads to the next one, and the outermost to the one that is joined.
+    /// Whether each step leads to the next one, and the outermost to the one that is joined, for a
+    /// walk that begins with this rbp.
     #[inline(always)]
-    fn is_valid(&self, innermost: *mut Step) -> bool {
+    fn is_valid(&self, bp: u64, innermost: *mut Step) -> bool {
         if self.joined > innermost {
             return false;
         }
@@ -111,8 +118,13 @@ impl Tail {
         let joined = unsafe { &*self.joined };
         if joined.at.sp != self.joined_sp
             || joined.node != self.parent
-            || joined.check.is_base_live()
+            || joined.check != self.joined_check
+            || joined.check.is_base_live() && joined.at.bp != bp
         {
+            return false;
+        }
+        let last = self.steps().last();
+        if last.is_some_and(|last| last.check.is_base_live()) && self.bp != bp {
             return false;
         }
         let mut outward = joined;
