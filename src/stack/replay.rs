@@ -352,12 +352,13 @@ impl Walker {
 /// The same pointer. The compiler does not know that: it would keep an index instead, and add up
 /// the address each time.
 #[inline(always)]
-fn opaque<T>(mut pointer: *const T) -> *const T {
+fn opaque<T>(pointer: *const T) -> *const T {
+    let mut address = pointer as usize;
     // SAFETY: no instruction.
     unsafe {
-        std::arch::asm!("/* {} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags));
+        std::arch::asm!("/* {} */", inout(reg) address, options(pure, nomem, nostack, preserves_flags));
     }
-    pointer
+    address as *const T
 }
 
 /// Number of elements from one to a later one of an array.
