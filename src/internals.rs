@@ -6,11 +6,7 @@
 use crate::platform;
 use crate::settings::Settings;
 use crate::stack::Registers;
-use crate::stack::bounds::StackBounds;
-use crate::stack::modules::Modules;
 use crate::stack::replay::{Memory, Walker};
-use crate::stack::rules::RuleCache;
-use crate::stack::step::Stepper;
 use crate::tables::site_tree::{NodeId, ROOT, SiteTree, TOO_DEEP};
 use std::fmt;
 
@@ -19,17 +15,14 @@ const DEPTH: usize = Settings::DEFAULT.depth as usize;
 
 /// One thread's captures, as exact mode makes them at each allocation.
 pub struct Captures {
-    modules: Modules,
-    rules: RuleCache,
-    bounds: StackBounds,
-    tree: SiteTree,
+    walker: Walker,
     memory: &'static mut Memory,
 }
 
 impl fmt::Debug for Captures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Captures")
-            .field("nodes", &self.tree.len())
+            .field("nodes", &self.walker.tree.len())
             .finish_non_exhaustive()
     }
 }
@@ -39,15 +32,11 @@ impl Captures {
     pub fn new() -> Option<Self> {
         let memory = platform::map_zeroed(size_of::<Memory>())?;
         let captures = Self {
-            modules: Modules::new(),
-            rules: RuleCache::new(),
-            bounds: StackBounds::new(),
-            tree: SiteTree::new(1 << 20, DEPTH),
+            walker: Walker::new(1 << 20, DEPTH),
             // SAFETY: mapped for ever, for this value alone, page-aligned, and valid when zero.
             memory: unsafe { memory.cast::<Memory>().as_mut() },
         };
-        captures.modules.refresh();
-        captures.bounds.calibrate();
+        captures.walker.prepare();
         Some(captures)
     }
 
@@ -55,23 +44,14 @@ impl Captures {
     #[inline(never)]
     pub fn capture(&mut self) -> u32 {
         let here = Registers::here();
-        let walker = Walker {
-            stepper: Stepper {
-                modules: &self.modules,
-                rules: &self.rules,
-            },
-            bounds: &self.bounds,
-            tree: &self.tree,
-            depth: DEPTH,
-        };
-        walker.capture(self.memory, here).node
+        self.walker.capture(self.memory, here).node
     }
 
     /// Addresses of the calls of a node, innermost first, beginning with that of [`Self::capture`]
     /// itself.
     pub fn frames(&self, mut node: u32) -> Vec<u64> {
         let mut frames = Vec::new();
-        while let Some((parent, frame)) = self.tree.get(node) {
+        while let Some((parent, frame)) = self.walker.tree.get(node) {
             frames.push(frame);
             node = parent;
         }

@@ -128,7 +128,7 @@ fn modules(recorder: Option<&Recorder>) -> Vec<Module> {
     let executable = process_memory::executable().unwrap_or_default();
     let known = recorder
         .into_iter()
-        .flat_map(|recorder| recorder.modules.iter());
+        .flat_map(|recorder| recorder.walker.stepper.modules.iter());
     let known = known.map(|module| {
         let identity = &module.identity;
         let name = identity.name.to_string_lossy();

@@ -178,7 +178,7 @@ impl Recorder {
     ) -> &'a AgeBins {
         let tick = tick_at(uptime);
         let bins = bins.get_or_insert_with(|| AgeBins::starting_at(tick, &self.ages));
-        bins.advance(tick, &self.ages, &self.counters, self.tree.len());
+        bins.advance(tick, &self.ages, &self.counters, self.walker.tree.len());
         bins
     }
 }

@@ -22,6 +22,44 @@ pub(crate) unsafe fn alloc<A: GlobalAlloc>(
     zeroed: bool,
     call: &CallRecord,
 ) -> *mut u8 {
+    if layout.align() > 8 {
+        // SAFETY: passed on.
+        return unsafe { alloc_aligned(recorder, inner, layout, zeroed, call) };
+    }
+    // SAFETY: a layout of this size and a lower alignment is rounded up to a word in any case.
+    unsafe {
+        let layout = Layout::from_size_align_unchecked(layout.size(), 8);
+        alloc_behind_header(recorder, inner, layout, zeroed, call)
+    }
+}
+
+/// Out of line, so that the usual alignment is a constant.
+///
+/// # Safety
+/// As for `GlobalAlloc::alloc`.
+#[cold]
+#[inline(never)]
+unsafe fn alloc_aligned<A: GlobalAlloc>(
+    recorder: &Recorder,
+    inner: &A,
+    layout: Layout,
+    zeroed: bool,
+    call: &CallRecord,
+) -> *mut u8 {
+    // SAFETY: passed on.
+    unsafe { alloc_behind_header(recorder, inner, layout, zeroed, call) }
+}
+
+/// # Safety
+/// As for `GlobalAlloc::alloc`.
+#[inline(always)]
+unsafe fn alloc_behind_header<A: GlobalAlloc>(
+    recorder: &Recorder,
+    inner: &A,
+    layout: Layout,
+    zeroed: bool,
+    call: &CallRecord,
+) -> *mut u8 {
     let Some(outer) = header::with_header(layout) else {
         return null_mut();
     };
@@ -130,41 +168,38 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
 }
 
 impl Recorder {
-    /// Writes the header of a new block and counts it.
+    /// Counts a new block and writes its header. Out of line, so that the walk has the registers to
+    /// itself, and last in its callers.
     ///
     /// # Safety
     /// As for [`header::write`].
-    #[inline(always)]
+    #[inline(never)]
     unsafe fn admit(&self, block: *mut u8, size: usize, call: &CallRecord) -> *mut u8 {
-        let born = self.count_in(size, call);
+        let birth = self.ages.now() & 0xff_ffff;
+        let local = local();
+        let counted = self.exclusively(local, call.caller().sp, || {
+            let state = self.threads.mine(local)?.as_ptr();
+            let site = match self.site_without_stack(local) {
+                Some(site) => site,
+                // SAFETY: this thread owns the state; `exclusively` keeps its signal handlers from
+                // the memory.
+                None => self.walk(unsafe { &mut (*state).memory }, call.caller()),
+            };
+            // SAFETY: the cache is made of atomics, and `exclusively` keeps signal handlers from
+            // writing it.
+            let cache = unsafe { &(*state).cache };
+            if !cache.allocated_at_once(site, birth, size as u64) {
+                cache.allocated(site, birth, size as u64, &self.shared());
+            }
+            Some(Header { site, birth })
+        });
+        let born = match counted.flatten() {
+            Some(header) => header,
+            None => self.count_in_shared(size, call, birth),
+        };
         // SAFETY: the caller vouches for the 16 bytes before the block.
         unsafe { header::write(block, self.key, size, born) };
         block
-    }
-
-    /// Counts a block that is born, and says where and when. Out of line, so that the walk has the
-    /// registers to itself.
-    #[inline(never)]
-    fn count_in(&self, size: usize, call: &CallRecord) -> Header {
-        let birth = self.ages.now() & 0xff_ffff;
-        let local = local();
-        let site = self.site_without_stack(local);
-        let counted = self.exclusively(local, call.caller().sp, || {
-            let state = self.threads.mine(local)?.as_ptr();
-            // SAFETY: this thread owns the state; `exclusively` keeps its signal handlers from
-            // the memory and from writing the cache, which is made of atomics.
-            let (memory, cache) = unsafe { (&mut (*state).memory, &(*state).cache) };
-            let site = match site {
-                Some(site) => site,
-                None => self.walk(memory, call.caller()),
-            };
-            cache.allocated(site, birth, size as u64, &self.shared());
-            Some(Header { site, birth })
-        });
-        match counted.flatten() {
-            Some(header) => header,
-            None => self.count_in_shared(size, call, birth),
-        }
     }
 
     /// Counts a block that dies, where that takes no more than an addition. Calls nothing.
@@ -177,8 +212,8 @@ impl Recorder {
         let Some(state) = local.state() else {
             return false;
         };
-        self.exclusively(local, Registers::here().sp, || {
-            // SAFETY: as in `count_in`.
+        self.exclusively(local, Registers::stack_pointer(), || {
+            // SAFETY: as in `admit`.
             let cache: &CounterCache = unsafe { &(*state.as_ptr()).cache };
             cache.freed_at_once(block.site, block.birth, size as u64)
         })
@@ -188,9 +223,9 @@ impl Recorder {
     /// Counts a block that dies.
     fn count_out(&self, block: Header, size: usize) {
         let local = local();
-        let counted = self.exclusively(local, Registers::here().sp, || {
+        let counted = self.exclusively(local, Registers::stack_pointer(), || {
             let state = self.threads.mine(local)?;
-            // SAFETY: as in `count_in`.
+            // SAFETY: as in `admit`.
             let cache: &CounterCache = unsafe { &(*state.as_ptr()).cache };
             cache.freed(block.site, block.birth, size as u64, &self.shared());
             Some(())

@@ -34,8 +34,9 @@ pub(crate) fn offset(layout: Layout) -> usize {
 /// than an allocation can have.
 #[inline(always)]
 pub(crate) fn with_header(layout: Layout) -> Option<Layout> {
-    let (size, align) = (layout.size() + offset(layout), layout.align().max(8));
-    // Neither sum overflows: a size and an alignment are at most isize::MAX + 1 together.
+    // SAFETY: does not overflow: a size and an alignment are at most isize::MAX + 1 together.
+    let size = unsafe { layout.size().unchecked_add(offset(layout)) };
+    let align = layout.align().max(8);
     let is_allowed = size <= isize::MAX as usize + 1 - align;
     // SAFETY: the alignment is the layout's own or 8, and the size rounded up to it fits.
     is_allowed.then(|| unsafe { Layout::from_size_align_unchecked(size, align) })

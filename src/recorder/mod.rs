@@ -19,16 +19,12 @@ mod thread_state;
 use crate::platform;
 use crate::settings::{self, Mode, Settings};
 use crate::snapshot::SpecialFrame;
-use crate::stack::bounds::StackBounds;
-use crate::stack::modules::Modules;
 use crate::stack::replay::{Captured, Memory, Walker, special_frame};
-use crate::stack::rules::RuleCache;
-use crate::stack::step::Stepper;
 use crate::stack::{CallRecord, Registers};
 use crate::tables::age_map::AgeMap;
 use crate::tables::counter_cache::Shared;
 use crate::tables::counters::Counters;
-use crate::tables::site_tree::{NO_NODE, NodeId, ROOT, SiteTree};
+use crate::tables::site_tree::{NO_NODE, NodeId, ROOT};
 use losses::LossCounters;
 use sampled::Samples;
 use std::alloc::{GlobalAlloc, Layout};
@@ -62,10 +58,7 @@ pub(crate) struct Recorder {
     is_walking: AtomicBool,
     /// The system gave memory for every table.
     has_tables: bool,
-    pub(crate) tree: SiteTree,
-    pub(crate) modules: Modules,
-    pub(crate) rules: RuleCache,
-    bounds: StackBounds,
+    pub(crate) walker: Walker,
     pub(crate) ages: AgeMap,
     /// Exact mode only.
     pub(crate) counters: Counters,
@@ -93,7 +86,11 @@ const NONE: *mut Recorder = NonNull::dangling().as_ptr();
 /// The recorder, once an allocator of ours has served an allocation and is not off.
 #[inline(always)]
 pub(crate) fn global() -> Option<&'static Recorder> {
-    let recorder = GLOBAL.load(Acquire);
+    published(GLOBAL.load(Acquire))
+}
+
+#[inline(always)]
+fn published(recorder: *mut Recorder) -> Option<&'static Recorder> {
     // SAFETY: neither of the two marks, so published by `install` and never freed.
     (!recorder.is_null() && recorder != NONE).then(|| unsafe { &*recorder })
 }
@@ -101,14 +98,20 @@ pub(crate) fn global() -> Option<&'static Recorder> {
 /// The recorder; made now if this is the first allocation of the process.
 #[inline(always)]
 pub(crate) fn global_or_install(defaults: &Settings) -> Option<&'static Recorder> {
-    if GLOBAL.load(Acquire).is_null() {
-        install(defaults);
+    let recorder = GLOBAL.load(Acquire);
+    if recorder.is_null() {
+        return installed(defaults);
     }
-    global()
+    published(recorder)
 }
 
 #[cold]
 #[inline(never)]
+fn installed(defaults: &Settings) -> Option<&'static Recorder> {
+    install(defaults);
+    global()
+}
+
 fn install(defaults: &Settings) {
     let settings = settings_from_environment(defaults);
     let recorder = match settings.mode {
@@ -175,8 +178,7 @@ pub(crate) fn has_tables() -> bool {
 /// From here on stacks are recorded. Called once, outside the hook.
 pub(crate) fn start() {
     if let Some(recorder) = global() {
-        recorder.modules.refresh();
-        recorder.bounds.calibrate();
+        recorder.walker.prepare();
         recorder.is_walking.store(recorder.has_tables, Release);
     }
 }
@@ -184,8 +186,9 @@ pub(crate) fn start() {
 /// Looks for newly loaded libraries where a stack has met code in none that is known. For the
 /// keeper, about once a second.
 pub(crate) fn refresh_modules() {
-    if let Some(recorder) = global().filter(|recorder| recorder.modules.is_refresh_wanted()) {
-        recorder.modules.refresh();
+    let modules = global().map(|recorder| &recorder.walker.stepper.modules);
+    if let Some(modules) = modules.filter(|modules| modules.is_refresh_wanted()) {
+        modules.refresh();
     }
 }
 
@@ -234,7 +237,8 @@ impl Recorder {
             true => NODES,
             false => 0,
         };
-        let tree = SiteTree::new(nodes, settings.depth as usize);
+        let walker = Walker::new(nodes, settings.depth as usize);
+        let tree = &walker.tree;
         let special = |frame| tree.child(ROOT, special_frame(frame));
         let special = SpecialSites {
             before_start: special(SpecialFrame::BeforeStart),
@@ -259,13 +263,10 @@ impl Recorder {
             key: platform::process_random(),
             is_walking: AtomicBool::new(false),
             special,
-            modules: Modules::new(),
-            rules: RuleCache::new(),
-            bounds: StackBounds::new(),
             ages: AgeMap::new(),
             counters,
             samples,
-            tree,
+            walker,
             threads: Threads::new(),
             emergency: Emergency::new(),
             losses: LossCounters::new(),
@@ -327,16 +328,7 @@ impl Recorder {
 
     #[inline(always)]
     fn walk(&self, memory: &mut Memory, caller: Registers) -> NodeId {
-        let walker = Walker {
-            stepper: Stepper {
-                modules: &self.modules,
-                rules: &self.rules,
-            },
-            bounds: &self.bounds,
-            tree: &self.tree,
-            depth: self.settings.depth as usize,
-        };
-        let Captured { node, truncated } = walker.capture(memory, caller);
+        let Captured { node, truncated } = self.walker.capture(memory, caller);
         if let Some(cause) = truncated {
             self.losses.truncated(cause);
         }
@@ -371,7 +363,7 @@ impl Recorder {
     fn recovers(&self, local: &Local, sp: u64, active: u64) -> bool {
         // It may lie within the thread's own stack.
         let signal_stack = platform::signal_stack();
-        let is_on_own = |sp| !signal_stack.contains(&sp) && self.bounds.end_of(sp).is_some();
+        let is_on_own = |sp| !signal_stack.contains(&sp) && self.walker.bounds.end_of(sp).is_some();
         let is_gone =
             is_on_own(sp) && (signal_stack.contains(&active) || sp >= active && is_on_own(active));
         if let Some(state) = local.state().filter(|_| is_gone) {
@@ -383,11 +375,11 @@ impl Recorder {
 
     /// Starts and lengths in bytes of all mappings but the room for sampled blocks.
     pub(crate) fn mappings(&self) -> impl Iterator<Item = (NonNull<u8>, usize)> {
-        let tables = [self.tree.range()]
+        let tables = [self.walker.tree.range()]
             .into_iter()
             .chain(self.counters.ranges());
         tables
-            .chain([self.rules.range()])
+            .chain([self.walker.stepper.rules.range()])
             .chain(self.samples.table_ranges())
             .chain(self.threads.ranges())
     }

@@ -46,9 +46,10 @@ impl StackBounds {
     /// Where the stack that `sp` is on ends: all of it above `sp` may be read.
     #[inline(always)]
     pub(crate) fn end_of(&self, sp: u64) -> Option<u64> {
-        let main = self.main_low.load(Relaxed)..self.main_high.load(Relaxed);
-        if main.contains(&sp) {
-            return Some(main.end);
+        let (low, high) = (self.main_low.load(Relaxed), self.main_high.load(Relaxed));
+        // Within them, by one comparison.
+        if sp.wrapping_sub(low) < high.wrapping_sub(low) {
+            return Some(high);
         }
         self.end_of_threads(sp)
     }

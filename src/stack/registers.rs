@@ -44,8 +44,20 @@ impl Registers {
         self.return_address.wrapping_sub(1)
     }
 
-    /// The registers of the function that this is inlined into.
+    /// The stack pointer of the function that this is inlined into.
     #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub(crate) fn stack_pointer() -> u64 {
+        let sp;
+        // SAFETY: reads a register and nothing else.
+        unsafe {
+            std::arch::asm!("mov {}, rsp", out(reg) sp, options(nomem, nostack, preserves_flags));
+        }
+        sp
+    }
+
+    /// The registers of the function that this is inlined into.
+    #[cfg(all(target_arch = "x86_64", any(test, feature = "internals")))]
     #[inline(always)]
     pub(crate) fn here() -> Self {
         let (return_address, sp, bp): (u64, u64, u64);
@@ -68,8 +80,15 @@ impl Registers {
         }
     }
 
-    /// No unwinder for this processor: a place in no module, so that every stack is marked.
+    /// No stack is known on this processor.
     #[cfg(not(target_arch = "x86_64"))]
+    #[inline(always)]
+    pub(crate) fn stack_pointer() -> u64 {
+        0
+    }
+
+    /// No unwinder for this processor: a place in no module, so that every stack is marked.
+    #[cfg(all(not(target_arch = "x86_64"), any(test, feature = "internals")))]
     #[inline(always)]
     pub(crate) fn here() -> Self {
         Self {

@@ -14,15 +14,22 @@
 //! thread has left, or trust a step whose rule reads anything but the return address and one saved
 //! rbp; such steps are taken anew each time.
 
+mod long_stacks;
+mod memory;
+mod tails;
+
+pub(crate) use memory::Memory;
+
 use super::Registers;
 use super::bounds::StackBounds;
-use super::step::{Check, Ending, Outcome, Stack, Stepper};
+use super::check::Check;
+use super::modules::Modules;
+use super::rules::{NearRules, RuleCache};
+use super::step::{Ending, Outcome, Stack, Stepper};
 use crate::snapshot::{SpecialFrame, TruncatedCause};
-use crate::tables::site_tree::{NodeId, ROOT, SiteTree, TOO_DEEP};
-
-/// A stack of so many frames is too deep: its outermost ones are not looked for, so that the time
-/// for a capture is bounded.
-const STEPS: usize = 4096;
+use crate::tables::site_tree::{NO_NODE, NodeId, ROOT, SiteTree, TOO_DEEP};
+use memory::{Fresh, NOWHERE, STEPS, Step};
+use tails::LONGEST;
 
 /// Marks a frame of the tree that is a [`SpecialFrame`]. User space ends far below.
 const SPECIAL: u64 = 1 << 63;
@@ -38,139 +45,160 @@ pub(crate) fn special_code(frame: u64) -> Option<u64> {
 }
 
 /// Everything that a walk needs, shared by all threads.
-pub(crate) struct Walker<'a> {
-    pub(crate) stepper: Stepper<'a>,
-    pub(crate) bounds: &'a StackBounds,
-    pub(crate) tree: &'a SiteTree,
+pub(crate) struct Walker {
+    pub(crate) stepper: Stepper,
+    pub(crate) bounds: StackBounds,
+    pub(crate) tree: SiteTree,
     /// Most frames of a path of the tree; of a stack that needs more, the middle is cut out.
-    pub(crate) depth: usize,
-}
-
-/// A frame of the last walk and how to check the step to its caller: half a cache line.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Step {
-    return_address: u64,
-    sp: u64,
-    bp: u64,
-    /// The tree's node for the path from the outermost frame to this one.
-    node: NodeId,
-    check: Check,
-}
-
-/// The last stack of one thread. Valid when all zero.
-#[repr(C)]
-pub(crate) struct Memory {
-    /// Where the stack ends that the steps are on.
-    stack_end: u64,
-    /// How the walk ended: 0 at the outermost frame, else 1 + the cause.
-    ending: Ending,
-    /// Steps in use, without the first.
-    count: usize,
-    /// Outermost first, each at a lower address than the one before. The first one is above all
-    /// stacks, so that a search outward always ends.
-    steps: [Step; STEPS + 1],
-    /// New steps of the walk under way, innermost first.
-    fresh: [Step; STEPS],
+    depth: usize,
 }
 
 /// A stack as a node of the tree, and whether it is all there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Captured {
-    /// `NO_NODE` where the tree is full.
+    /// `NO_NODE` where there is no room for it.
     pub(crate) node: NodeId,
     pub(crate) truncated: Option<TruncatedCause>,
 }
 
-impl Memory {
-    /// Forgets the last stack: the next one may be another thread's.
-    pub(crate) fn forget(&mut self) {
-        self.count = 0;
-    }
-
-    /// Forgets the last stack, if it was another one than that which ends there.
-    #[inline(always)]
-    fn enter(&mut self, stack: &Stack) {
-        if self.stack_end != stack.end {
-            self.count = 0;
-            self.stack_end = stack.end;
-            self.steps[0].sp = u64::MAX;
+impl Walker {
+    /// A tree for `nodes`, and nothing known yet.
+    pub(crate) fn new(nodes: usize, depth: usize) -> Self {
+        Self {
+            stepper: Stepper {
+                modules: Modules::new(),
+                rules: RuleCache::new(),
+            },
+            bounds: StackBounds::new(),
+            tree: SiteTree::new(nodes, depth),
+            depth,
         }
     }
-}
 
-impl Walker<'_> {
+    /// Learns what is loaded and where the main thread's stack is. Asks the system; not for the hook.
+    pub(crate) fn prepare(&self) {
+        self.stepper.modules.refresh();
+        self.bounds.calibrate();
+    }
+
     /// The stack from `start` outward.
     #[inline(always)]
     pub(crate) fn capture(&self, memory: &mut Memory, start: Registers) -> Captured {
-        let stack = Stack::around(start.sp, self.bounds);
+        let stack = Stack::around(start.sp, &self.bounds);
         memory.enter(&stack);
-        let (joined, fresh) = self.walk(memory, start, &stack);
-        if joined + fresh >= STEPS {
+        let Some(near) = self.stepper.rules.near_rules() else {
+            return Captured {
+                node: NO_NODE,
+                truncated: None,
+            };
+        };
+        // SAFETY: the first of all steps, or one in use.
+        let begins_elsewhere = unsafe { !(*memory.innermost).begins_like(start) };
+        if begins_elsewhere && let Some(node) = self.along_tail(memory, start, &stack) {
+            return Captured {
+                node,
+                truncated: memory.ending.cause(),
+            };
+        }
+        let (joined, new) = self.walk(memory, near, start, &stack);
+        // SAFETY: both point into the arrays. Where they are full, nothing is filed.
+        let (joined, fresh, last) = unsafe {
+            let fresh = new.offset_from_unsigned(memory.fresh.as_ptr());
+            (joined.cast_mut(), fresh, joined.wrapping_add(fresh))
+        };
+        if last >= memory.steps.as_ptr().wrapping_add(STEPS) {
             return self.innermost(memory, joined, fresh);
         }
-        let node = self.file(memory, joined, fresh);
+        let node = self.file(memory, joined, new, last.cast_mut());
+        if begins_elsewhere && fresh <= LONGEST {
+            // SAFETY: a step in use, with these behind it.
+            unsafe { memory.tails.learn(joined, fresh) };
+        }
         Captured {
             node,
             truncated: memory.ending.cause(),
         }
     }
 
-    /// Walks until the end, or until the rest is proved to be as remembered. Returns how many
-    /// remembered steps (from the outermost) still hold and how many new ones lie inside them.
+    /// The node, where the stack is one of the tails that are known and the rest is as remembered.
+    #[inline(always)]
+    fn along_tail(&self, memory: &mut Memory, start: Registers, stack: &Stack) -> Option<NodeId> {
+        let tail = memory.tails.find(start, memory.innermost)?;
+        // SAFETY: the tail leads from the start of the walk to this step, which is in use.
+        let changed = unsafe { self.first_change(memory, tail.joined(), stack) };
+        if changed != memory.steps.as_ptr() {
+            return None;
+        }
+        let last = tail.follow();
+        memory.innermost = last;
+        // SAFETY: a step in use.
+        Some(unsafe { (*last).node })
+    }
+
+    /// Walks until the end, or until the rest is proved to be as remembered. Returns the innermost of
+    /// the remembered steps that still hold, and the end of the new ones that lie inside them.
     ///
     /// By pointers, since this and the compare are where the time goes.
     #[inline(always)]
-    fn walk(&self, memory: &mut Memory, start: Registers, stack: &Stack) -> (usize, usize) {
+    fn walk(
+        &self,
+        memory: &mut Memory,
+        near: NearRules<'_>,
+        start: Registers,
+        stack: &Stack,
+    ) -> (*const Step, *const Fresh) {
         let steps: *const Step = memory.steps.as_ptr();
         let first_new = memory.fresh.as_mut_ptr();
-        // SAFETY: `count` is an index of `steps`, and `fresh` has this length.
-        let (mut remembered, end_of_new) =
-            unsafe { (steps.add(memory.count), first_new.add(STEPS)) };
-        let mut new = first_new;
+        let mut remembered = opaque(memory.innermost.cast_const());
+        let mut new = opaque(first_new).cast_mut();
+        let end_of_new = first_new.wrapping_add(STEPS);
         let mut at = start;
         loop {
             // SAFETY: stays within `steps`, since the step at 0 is above all stacks; `new` stays
             // within `fresh`, since every place that moves it on looks at its end first.
             unsafe {
-                while (*remembered).sp < at.sp {
-                    remembered = remembered.sub(1);
+                while (*remembered).at.sp < at.sp {
+                    remembered = opaque(remembered.sub(1));
                 }
                 if (*remembered).is(at) {
                     let changed = self.first_change(memory, remembered, stack);
                     if changed == steps {
-                        return (index(steps, remembered), index(first_new, new));
+                        return (remembered, new);
                     }
                     while remembered > changed && new < end_of_new {
+                        let step = &*remembered;
                         let bp = at.bp;
-                        new.write(Step { bp, ..*remembered });
-                        at.bp = self.base_of_caller(&*remembered, bp, stack);
+                        new.write(Fresh {
+                            at: Registers { bp, ..step.at },
+                            check: step.check.own(),
+                        });
+                        at.bp = self.base_of_caller(step, bp, stack);
                         new = new.add(1);
                         remembered = remembered.sub(1);
                     }
                     let bp = at.bp;
                     at = Registers {
                         bp,
-                        ..(*changed).registers()
+                        ..(*changed).at
                     };
                     remembered = changed.sub(1);
                 }
                 if new == end_of_new {
-                    return (0, STEPS);
+                    return (steps, end_of_new);
                 }
-                let (caller, check) = match self.stepper.usual_step(at, stack) {
+                let (caller, check) = match Stepper::usual_step(near, at, stack) {
                     Some(step) => step,
                     None => match self.stepper.step(at, stack) {
                         Outcome::Caller(caller, check) => (caller, check),
                         Outcome::Ended(ending, check) => {
-                            new.write(Step::new(at, check));
+                            new.write(Fresh { at, check });
                             memory.ending = ending;
-                            return (0, index(first_new, new) + 1);
+                            return (steps, new.add(1));
                         }
                     },
                 };
-                new.write(Step::new(at, check));
-                new = new.add(1);
+                new.write(Fresh { at, check });
+                new = opaque(new.add(1)).cast_mut();
                 at = caller;
             }
         }
@@ -190,23 +218,30 @@ impl Walker<'_> {
         stack: &Stack,
     ) -> *const Step {
         let steps: *const Step = memory.steps.as_ptr();
-        let mut at = innermost;
+        let mut at = opaque(innermost);
         loop {
-            // SAFETY: between `steps` and `innermost`: the outermost step, at 1, is not one by
-            // words. A walk of this very stack has read both words. It read them above the step's
-            // stack pointer, where the stack is in use up to its end.
+            // SAFETY: between `steps` and `innermost`: the outermost step, at 1, leads nowhere
+            // plainly, and is the last that is looked at.
             unsafe {
-                let (caller, step) = (&*at.sub(1), &*at);
-                if step.check.is_by_words() {
-                    if Stack::read(caller.sp - 8) != caller.return_address {
+                // By fours, since most stacks change at their innermost end alone.
+                'plain: loop {
+                    for outward in 0..4 {
+                        let step = at.sub(outward);
+                        if !(*step).plainly_leads_to(&*step.sub(1)) {
+                            at = step;
+                            break 'plain;
+                        }
+                    }
+                    at = at.sub(4);
+                }
+                let check = (*at).check;
+                if check.compares_base() {
+                    if !self.base_agrees(&*at, &*at.sub(1)) {
                         return at;
                     }
-                    if step.check.compares_base()
-                        && Stack::read(step.sp + step.check.saved_base_offset()) != caller.bp
-                    {
-                        return at;
-                    }
-                } else if step.check == Check::END {
+                } else if check.is_by_words() {
+                    return at;
+                } else if check == Check::END {
                     return steps;
                 } else if !self.is_unchanged(memory, index(steps, at), stack) {
                     return at;
@@ -218,11 +253,24 @@ impl Walker<'_> {
         }
     }
 
+    /// Whether a step that compares rbp as well leads to that caller.
+    ///
+    /// # Safety
+    /// As for [`Step::plainly_leads_to`].
+    #[inline(always)]
+    unsafe fn base_agrees(&self, step: &Step, caller: &Step) -> bool {
+        // SAFETY: a walk of this very stack has read both words, as `plainly_leads_to` says.
+        unsafe {
+            Stack::read(caller.at.sp - 8) == caller.at.return_address
+                && Stack::read(step.at.sp + step.check.saved_base_offset()) == caller.at.bp
+        }
+    }
+
     /// Whether a step that words alone do not tell leads where it led.
     #[inline(never)]
     fn is_unchanged(&self, memory: &Memory, index: usize, stack: &Stack) -> bool {
         let step = &memory.steps[index];
-        match self.stepper.step(step.registers(), stack) {
+        match self.stepper.step(step.at, stack) {
             Outcome::Caller(registers, _) => index > 1 && memory.steps[index - 1].is(registers),
             Outcome::Ended(ending, _) => index == 1 && ending == memory.ending,
         }
@@ -234,85 +282,60 @@ impl Walker<'_> {
     fn base_of_caller(&self, step: &Step, bp: u64, stack: &Stack) -> u64 {
         if step.check.is_by_words() {
             match step.check.saves_base() {
-                // SAFETY: as in `first_change`, which has passed the step.
-                true => unsafe { Stack::read(step.sp + step.check.saved_base_offset()) },
+                // SAFETY: as in `base_agrees`, since `first_change` has passed the step.
+                true => unsafe { Stack::read(step.at.sp + step.check.saved_base_offset()) },
                 false => bp,
             }
         } else {
-            match self.stepper.step(step.registers(), stack) {
+            match self.stepper.step(step.at, stack) {
                 Outcome::Caller(caller, _) => caller.bp,
                 Outcome::Ended(..) => bp,
             }
         }
     }
 
-    /// Remembers the walk and finds its node: `joined` old steps and `fresh` new ones.
+    /// Remembers the walk and finds its node: the old steps up to `joined`, and the new ones up to
+    /// `new` behind them, up to `last`.
     #[inline(always)]
-    fn file(&self, memory: &mut Memory, joined: usize, fresh: usize) -> NodeId {
-        let (mut node, mut check) = match joined {
-            0 => (self.parent_of_all(memory.ending), Check::END),
-            _ => (memory.steps[joined].node, memory.steps[joined].check),
-        };
-        let tree = self.tree.view();
-        for n in 0..fresh {
-            // SAFETY: `joined` and `fresh` make less than a full memory.
-            let (new, step) = unsafe {
-                let new = memory.fresh.as_ptr().add(fresh - 1 - n);
-                (&*new, memory.steps.as_mut_ptr().add(joined + 1 + n))
-            };
-            let new = new.copied();
-            node = tree.child(node, new.pc());
-            check = new.check.before(check);
-            // SAFETY: as above.
-            unsafe { step.write(Step { node, check, ..new }) };
+    fn file(
+        &self,
+        memory: &mut Memory,
+        joined: *mut Step,
+        mut new: *const Fresh,
+        last: *mut Step,
+    ) -> NodeId {
+        memory.innermost = last;
+        // SAFETY: within `steps`.
+        let (mut sp, mut node, mut check) =
+            unsafe { ((*joined).at.sp, (*joined).node, (*joined).check) };
+        if joined == memory.steps.as_mut_ptr() {
+            (node, check) = (self.parent_of_all(memory.ending), Check::END);
         }
-        memory.count = joined + fresh;
+        let mut step = joined;
+        let tree = self.tree.view();
+        while step != last {
+            // SAFETY: as many new steps as there are from `joined` to `last`.
+            unsafe {
+                (new, step) = (opaque(new.sub(1)), opaque(step.add(1)).cast_mut());
+                (*step).compared = (sp - 8) as *const u64;
+                let Fresh { at, check: own } = (*new).copied();
+                (*step).at = at;
+                check = match own.is_whole_before(check) {
+                    true => own,
+                    false => own.before(check),
+                };
+                (*step).check = check;
+                if !check.is_plain() {
+                    (*step).compared = NOWHERE;
+                }
+                sp = at.sp;
+                node = tree.child(node, at.pc());
+                (*step).node = node;
+            }
+        }
         match node {
             TOO_DEEP => self.cut(memory),
             node => node,
-        }
-    }
-
-    /// The node of a stack whose path would be too long: the outermost quarter of the depth, a mark,
-    /// and the innermost rest.
-    ///
-    /// The mark says how many frames are cut out, to a power of two, so that a recursion has a few
-    /// stacks and not one for each level.
-    #[cold]
-    #[inline(never)]
-    fn cut(&self, memory: &Memory) -> NodeId {
-        let outermost = self.depth / 4;
-        // The path has this mark, and may have one for a stack that is not all there.
-        let innermost = self.depth - outermost - 2;
-        let mark = SpecialFrame::Elided(1 << (memory.count - outermost - innermost).ilog2());
-        let above = memory.steps[outermost].node;
-        let below = memory.steps[..=memory.count].iter();
-        below
-            .skip(memory.count + 1 - innermost)
-            .fold(self.tree.child(above, special_frame(mark)), |node, step| {
-                self.tree.child(node, step.pc())
-            })
-    }
-
-    /// What is recorded of a stack that is too deep to be walked to its end: a mark, and the
-    /// innermost frames.
-    #[cold]
-    #[inline(never)]
-    fn innermost(&self, memory: &mut Memory, joined: usize, fresh: usize) -> Captured {
-        let cause = TruncatedCause::TooDeep;
-        let above = self.parent_of_all(Ending::truncated(cause));
-        let node = (0..self.depth - 1).rev().fold(above, |node, n| {
-            let step = match n < fresh {
-                true => &memory.fresh[n],
-                false => &memory.steps[joined + fresh - n],
-            };
-            self.tree.child(node, step.pc())
-        });
-        // What is remembered of the outermost frames holds as long as it is met again.
-        memory.count = joined;
-        Captured {
-            node,
-            truncated: Some(cause),
         }
     }
 
@@ -326,65 +349,26 @@ impl Walker<'_> {
     }
 }
 
-/// Number of steps from one to a later one of an array.
+/// The same pointer. The compiler does not know that: it would keep an index instead, and add up
+/// the address each time.
+#[inline(always)]
+fn opaque<T>(pointer: *const T) -> *const T {
+    let mut address = pointer as usize;
+    // SAFETY: no instruction.
+    unsafe {
+        std::arch::asm!("/* {} */", inout(reg) address, options(pure, nomem, nostack, preserves_flags));
+    }
+    address as *const T
+}
+
+/// Number of elements from one to a later one of an array.
 ///
 /// # Safety
 /// As for `offset_from_unsigned`.
 #[inline(always)]
-unsafe fn index(first: *const Step, step: *const Step) -> usize {
+unsafe fn index<T>(first: *const T, element: *const T) -> usize {
     // SAFETY: passed on.
-    unsafe { step.offset_from_unsigned(first) }
-}
-
-impl Step {
-    #[inline(always)]
-    fn new(at: Registers, check: Check) -> Self {
-        Self {
-            return_address: at.return_address,
-            sp: at.sp,
-            bp: at.bp,
-            node: ROOT,
-            check,
-        }
-    }
-
-    #[inline(always)]
-    fn pc(&self) -> u64 {
-        self.registers().pc()
-    }
-
-    /// Copies word by word. A copy in larger pieces would have to wait for the words, which have
-    /// just been written, to reach the cache.
-    #[inline(always)]
-    fn copied(&self) -> Self {
-        // SAFETY: reads what it refers to. Volatile, so that the reads are not joined.
-        unsafe {
-            Self {
-                return_address: (&raw const self.return_address).read_volatile(),
-                sp: (&raw const self.sp).read_volatile(),
-                bp: (&raw const self.bp).read_volatile(),
-                node: self.node,
-                check: (&raw const self.check).read_volatile(),
-            }
-        }
-    }
-
-    /// Whether a walk goes on from `at` as it did from here.
-    #[inline(always)]
-    fn is(&self, at: Registers) -> bool {
-        self.return_address == at.return_address
-            && self.sp == at.sp
-            && (self.bp == at.bp || !self.check.is_base_live())
-    }
-
-    #[inline(always)]
-    fn registers(&self) -> Registers {
-        Registers {
-            return_address: self.return_address,
-            sp: self.sp,
-            bp: self.bp,
-        }
-    }
+    unsafe { element.offset_from_unsigned(first) }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! address. So a rule stays found whatever the addresses of a program happen to be. It never
 //! becomes wrong: modules are pinned before their tables are used.
 
+use super::check::Check;
 use crate::tables::mapped::{Mapped, Zeroed};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -41,28 +42,21 @@ pub(crate) enum BasePointer {
     InFrame(i32),
 }
 
-/// A rule that nearly all code has.
-#[derive(Clone, Copy)]
-pub(super) enum Usual {
-    /// The CFA is `size` bytes above rsp: whole words, one at least. rbp is unchanged, or `saved`
-    /// bytes from the CFA, a negative number, in a word of the frame.
-    Plain { size: u64, saved: Option<i64> },
-    /// The caller's rbp and the return address are at rbp, one after the other.
-    FramePointer,
-}
-
-/// Kinds of frames, bits 0 to 2 of the word. Bits 3 and 4 are the base pointer's kind, 8 to 31 its
-/// offset, 32 to 63 the frame's offset.
+/// Kinds of rules, bits 0 to 3 of the word. Of a plain one, the low half is the check of its steps as
+/// it is, the high half the size of the frame. Of the others, bits 4 and 5 are the base pointer's
+/// kind, 8 to 31 its offset, 32 to 63 the frame's offset.
 mod kind {
-    /// rsp plus an offset, with rbp unchanged or saved within the frame: what nearly all code has.
-    pub(super) const PLAIN: u64 = 0;
+    /// Set in all but plain rules: rsp plus an offset, with rbp unchanged or saved within the frame,
+    /// as nearly all code has it.
+    pub(super) const OTHER: u64 = 1;
     /// rbp plus 16, with rbp saved there: code that keeps frame pointers.
-    pub(super) const FRAME_POINTER: u64 = 1;
-    pub(super) const STACK_POINTER: u64 = 2;
-    pub(super) const BASE_POINTER: u64 = 3;
-    pub(super) const AT_BASE_POINTER: u64 = 4;
-    pub(super) const SIGNAL: u64 = 5;
-    pub(super) const END: u64 = 6;
+    pub(super) const FRAME_POINTER: u64 = OTHER;
+    pub(super) const STACK_POINTER: u64 = OTHER | 1 << 1;
+    pub(super) const BASE_POINTER: u64 = OTHER | 2 << 1;
+    pub(super) const AT_BASE_POINTER: u64 = OTHER | 3 << 1;
+    pub(super) const SIGNAL: u64 = OTHER | 4 << 1;
+    pub(super) const END: u64 = OTHER | 5 << 1;
+    pub(super) const MASK: u64 = 0xf;
 }
 
 impl Rule {
@@ -70,18 +64,20 @@ impl Rule {
     pub(crate) const SIGNAL_FRAME: Self = Self(kind::SIGNAL);
 
     pub(super) fn from_stack_pointer(offset: i64, base_pointer: BasePointer) -> Option<Self> {
-        let is_plain = match base_pointer {
-            BasePointer::Same => true,
-            BasePointer::AtCfa(saved) => {
-                saved <= -16 && saved % 8 == 0 && i64::from(saved) >= -offset
+        let check = match base_pointer {
+            BasePointer::Same => Check::return_address(false),
+            BasePointer::AtCfa(saved)
+                if saved <= -16 && saved % 8 == 0 && i64::from(saved) >= -offset =>
+            {
+                Check::saved((offset + i64::from(saved)) as u64 / 8, false)
             }
-            BasePointer::InFrame(_) => false,
+            _ => Check::AGAIN,
         };
-        let kind = match is_plain && offset >= 8 && offset % 8 == 0 {
-            true => kind::PLAIN,
-            false => kind::STACK_POINTER,
-        };
-        Self::pack(kind, offset, base_pointer)
+        if check.is_by_words() && offset >= 8 && offset % 8 == 0 {
+            let size = u64::try_from(i32::try_from(offset).ok()?).ok()?;
+            return Some(Self(size << 32 | u64::from(check.bits())));
+        }
+        Self::pack(kind::STACK_POINTER, offset, base_pointer)
     }
 
     pub(super) fn from_base_pointer(offset: i64, base_pointer: BasePointer) -> Option<Self> {
@@ -107,7 +103,7 @@ impl Rule {
             return None;
         }
         Some(Self(
-            kind | base_kind << 3
+            kind | base_kind << 4
                 | u64::from((base_offset << 8) as u32)
                 | u64::from(offset as u32) << 32,
         ))
@@ -116,8 +112,11 @@ impl Rule {
     #[inline]
     pub(crate) fn frame(self) -> Frame {
         let offset = (self.0 >> 32) as i32;
-        match self.0 & 7 {
-            kind::PLAIN | kind::STACK_POINTER => Frame::StackPointer(offset),
+        if self.plain().is_some() {
+            return Frame::StackPointer(offset);
+        }
+        match self.0 & kind::MASK {
+            kind::STACK_POINTER => Frame::StackPointer(offset),
             kind::FRAME_POINTER | kind::BASE_POINTER => Frame::BasePointer(offset),
             kind::AT_BASE_POINTER => Frame::AtBasePointer(offset),
             kind::SIGNAL => Frame::Signal,
@@ -125,23 +124,30 @@ impl Rule {
         }
     }
 
-    /// The rule, where it is of one of the two usual kinds.
+    /// Of a plain rule the frame's size, whole words and one at least, and the check of its steps.
     #[inline(always)]
-    pub(super) fn usual(self) -> Option<Usual> {
-        match self.0 & 7 {
-            kind::PLAIN => Some(Usual::Plain {
-                size: self.0 >> 32,
-                saved: (self.0 & 8 != 0).then_some(i64::from(self.0 as i32 >> 8)),
-            }),
-            kind::FRAME_POINTER => Some(Usual::FramePointer),
-            _ => None,
-        }
+    pub(super) fn plain(self) -> Option<(u64, Check)> {
+        let check = Check::from_bits(self.0 as u32);
+        (self.0 & kind::OTHER == 0).then_some((self.0 >> 32, check))
+    }
+
+    /// Whether the caller's rbp and the return address are at rbp, one after the other.
+    #[inline(always)]
+    pub(super) fn is_frame_pointer(self) -> bool {
+        self.0 & kind::MASK == kind::FRAME_POINTER
     }
 
     #[inline]
     pub(crate) fn base_pointer(self) -> BasePointer {
+        if let Some((size, check)) = self.plain() {
+            let up = check.saved_base_offset() as i64 - size as i64;
+            return match check.saves_base() {
+                true => BasePointer::AtCfa(up as i32),
+                false => BasePointer::Same,
+            };
+        }
         let offset = self.0 as i32 >> 8;
-        match self.0 >> 3 & 3 {
+        match self.0 >> 4 & 3 {
             0 => BasePointer::Same,
             1 => BasePointer::AtCfa(offset),
             _ => BasePointer::InFrame(offset),
@@ -193,12 +199,10 @@ impl RuleCache {
         }
     }
 
-    /// The rule for a frame by its return address, if it is in the place where most are.
+    /// The places where most rules are; `None` where the system gave no memory.
     #[inline(always)]
-    pub(super) fn first_place(&self, return_address: u64) -> Option<Rule> {
-        self.places
-            .get(Self::near(return_address))?
-            .get(return_address)
+    pub(super) fn near_rules(&self) -> Option<NearRules<'_>> {
+        self.places.first_chunk().map(NearRules)
     }
 
     pub(crate) fn get(&self, return_address: u64) -> Option<Rule> {
@@ -242,6 +246,18 @@ impl RuleCache {
     }
 }
 
+/// The first place of each rule.
+#[derive(Clone, Copy)]
+pub(super) struct NearRules<'a>(&'a [Place; PLACES]);
+
+impl NearRules<'_> {
+    /// The rule for a frame by its return address, if it is in its first place.
+    #[inline(always)]
+    pub(super) fn get(self, return_address: u64) -> Option<Rule> {
+        self.0[RuleCache::near(return_address)].get(return_address)
+    }
+}
+
 /// Spreads a rule over the word, one to one (the multiplier is the golden ratio's, of 31 bits). No
 /// rule is its own address's, so the check of a place in use is not 0.
 #[inline(always)]
@@ -272,6 +288,8 @@ mod tests {
         }
         assert_eq!(Rule::END.frame(), Frame::End);
         assert_eq!(Rule::SIGNAL_FRAME.frame(), Frame::Signal);
+        let above = Rule::from_stack_pointer(48, BasePointer::AtCfa(-16)).unwrap();
+        assert_eq!(above.plain(), Some((48, Check::saved(4, false))));
         let too_far = BasePointer::AtCfa(1 << 23);
         assert!(Rule::from_stack_pointer(8, too_far).is_none());
         assert!(Rule::from_stack_pointer(1 << 31, BasePointer::Same).is_none());
@@ -295,7 +313,13 @@ mod tests {
             .count();
         assert!(found > 9_900, "{found}");
         let in_first_place = (1..10_000)
-            .filter(|n| cache.first_place(0x5555_0000_0000 + n * 7).is_some())
+            .filter(|n| {
+                cache
+                    .near_rules()
+                    .unwrap()
+                    .get(0x5555_0000_0000 + n * 7)
+                    .is_some()
+            })
             .count();
         assert!(in_first_place > 9_900, "{in_first_place}");
         assert!(cache.get(0x1234).is_none());

@@ -4,108 +4,21 @@
 
 use super::Registers;
 use super::bounds::StackBounds;
+use super::check::Check;
 use super::modules::{Modules, NoRule};
-use super::rules::{BasePointer, Frame, Rule, RuleCache, Usual};
+use super::rules::{BasePointer, Frame, NearRules, Rule, RuleCache};
 use crate::snapshot::TruncatedCause;
 
 /// Where rules come from.
-pub(crate) struct Stepper<'a> {
-    pub(crate) modules: &'a Modules,
-    pub(crate) rules: &'a RuleCache,
+pub(crate) struct Stepper {
+    pub(crate) modules: Modules,
+    pub(crate) rules: RuleCache,
 }
 
 /// What a step leads to.
 pub(super) enum Outcome {
     Caller(Registers, Check),
     Ended(Ending, Check),
-}
-
-/// What a step read, beside the return address below the caller's stack pointer, and whether it
-/// matters.
-///
-/// The value of rbp is part of what a step starts from, but few steps use it: those of frames that
-/// find the CFA by it, and those that hand it unchanged to such a frame. To all others it is *dead*:
-/// they replace it by the one that the frame has saved, or nobody asks for it. Programs keep
-/// counters and pointers in rbp, which change all the time; dead ones are not compared.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(transparent)]
-pub(super) struct Check(u32);
-
-impl Check {
-    /// Comparing words is enough.
-    const BY_WORDS: u32 = 1;
-    /// The saved rbp is one of them: it is live in the caller.
-    const COMPARES_BASE: u32 = 1 << 1;
-    /// rbp was saved in the frame: that many words above the stack pointer as the bits from
-    /// [`Self::OFFSET`] on say.
-    const SAVES_BASE: u32 = 1 << 2;
-    /// rbp is live.
-    const LIVE: u32 = 1 << 3;
-    /// The step itself uses rbp.
-    const USES_BASE: u32 = 1 << 4;
-    const OFFSET: u32 = 5;
-
-    /// The step is taken anew.
-    pub(super) const AGAIN: Self = Self(Self::USES_BASE);
-    /// Outermost: the rule alone says so.
-    pub(super) const END: Self = Self(0);
-
-    /// Of a step that has read the return address alone.
-    #[inline(always)]
-    pub(super) fn return_address(uses_base: bool) -> Self {
-        match uses_base {
-            true => Self(Self::BY_WORDS | Self::USES_BASE),
-            false => Self(Self::BY_WORDS),
-        }
-    }
-
-    /// Of a step that has read rbp as well, so many words above the stack pointer.
-    #[inline(always)]
-    pub(super) fn saved(words: u64, uses_base: bool) -> Self {
-        if words >> (u32::BITS - Self::OFFSET) != 0 {
-            return Self::AGAIN;
-        }
-        let offset = (words as u32) << Self::OFFSET;
-        Self(Self::return_address(uses_base).0 | Self::SAVES_BASE | offset)
-    }
-
-    /// The check of a step whose caller has the check `outward`, [`Self::END`] if there is none.
-    #[inline(always)]
-    pub(super) fn before(self, outward: Self) -> Self {
-        let own = self.0 & !(Self::COMPARES_BASE | Self::LIVE);
-        let live = outward.0 & Self::LIVE;
-        let used = (own & Self::USES_BASE) >> 1;
-        Self(match own & Self::SAVES_BASE {
-            0 => own | used | live,
-            _ => own | used | live >> 2,
-        })
-    }
-
-    #[inline(always)]
-    pub(super) fn is_by_words(self) -> bool {
-        self.0 & Self::BY_WORDS != 0
-    }
-
-    #[inline(always)]
-    pub(super) fn compares_base(self) -> bool {
-        self.0 & Self::COMPARES_BASE != 0
-    }
-
-    #[inline(always)]
-    pub(super) fn is_base_live(self) -> bool {
-        self.0 & Self::LIVE != 0
-    }
-
-    #[inline(always)]
-    pub(super) fn saves_base(self) -> bool {
-        self.0 & Self::SAVES_BASE != 0
-    }
-
-    /// Bytes from the stack pointer up to the saved rbp, where there is one.
-    #[inline(always)]
-    pub(super) fn saved_base_offset(self) -> u64 {
-        u64::from(self.0 >> Self::OFFSET) * 8
-    }
 }
 
 /// How a walk ended.
@@ -129,6 +42,7 @@ impl Ending {
     }
 
     #[cold]
+    #[inline(never)]
     fn cause_of_truncation(self) -> Option<TruncatedCause> {
         use TruncatedCause::*;
         let causes = [
@@ -144,40 +58,32 @@ impl Ending {
     }
 }
 
-impl Stepper<'_> {
-    /// A step of the usual kind, from a frame of this stack. `None` says nothing: take
-    /// [`Self::step`], which knows all kinds.
+impl Stepper {
+    /// A step of a usual kind, from a frame of this stack, by a rule that is near. `None` says
+    /// nothing: take [`Self::step`], which knows all kinds.
     #[inline(always)]
-    pub(super) fn usual_step(&self, at: Registers, stack: &Stack) -> Option<(Registers, Check)> {
-        let rule = self.rules.first_place(at.return_address)?.usual()?;
-        let sp = match rule {
-            Usual::Plain { size, .. } => at.sp + size,
-            Usual::FramePointer if at.bp >= at.sp && at.bp.is_multiple_of(8) => {
-                at.bp.saturating_add(16)
+    pub(super) fn usual_step(
+        near: NearRules<'_>,
+        at: Registers,
+        stack: &Stack,
+    ) -> Option<(Registers, Check)> {
+        let rule = near.get(at.return_address)?;
+        let (sp, saved_base, check) = match rule.plain() {
+            Some((size, check)) => {
+                // Without a saved rbp, some word of the frame: reading it is cheaper than asking.
+                (at.sp + size, at.sp + check.saved_base_offset(), check)
             }
-            Usual::FramePointer => return None,
+            None => frame_of_base_pointer(rule, at)?,
         };
         if sp > stack.end {
             return None;
         }
         // SAFETY: whole words above the frame's stack pointer, and below the end of the stack.
-        let word = |address| unsafe { Stack::read(address) };
-        let return_address = word(sp - 8);
-        let (bp, check) = match rule {
-            Usual::Plain { saved: None, .. } => (at.bp, Check::return_address(false)),
-            Usual::Plain {
-                size,
-                saved: Some(saved),
-            } => {
-                let up = size.wrapping_add_signed(saved);
-                (word(at.sp + up), Check::saved(up / 8, false))
-            }
-            Usual::FramePointer => (word(at.bp), Check::saved((at.bp - at.sp) / 8, true)),
-        };
+        let (return_address, word) = unsafe { (Stack::read(sp - 8), Stack::read(saved_base)) };
         let caller = Registers {
             return_address,
             sp,
-            bp,
+            bp: if check.saves_base() { word } else { at.bp },
         };
         (return_address != 0).then_some((caller, check))
     }
@@ -253,9 +159,9 @@ impl Stepper<'_> {
     fn interrupted(&self, at: Registers, stack: &Stack) -> Outcome {
         let register = |index: u64| stack.word(at.sp + 40 + 8 * index);
         match (register(16), register(15), register(10)) {
-            (Some(pc), Some(sp), Some(bp)) if sp > at.sp && sp % 8 == 0 => {
+            (Some(pc), Some(sp), Some(bp)) if pc != u64::MAX && sp > at.sp && sp % 8 == 0 => {
                 let interrupted = Registers {
-                    return_address: pc.wrapping_add(1),
+                    return_address: pc + 1,
                     sp,
                     bp,
                 };
@@ -264,6 +170,17 @@ impl Stepper<'_> {
             _ => Outcome::Ended(Ending::truncated(TruncatedCause::BadStack), Check::AGAIN),
         }
     }
+}
+
+/// The caller's stack pointer, where rbp is saved, and the check of a step from a frame that keeps a
+/// frame pointer.
+#[inline(always)]
+fn frame_of_base_pointer(rule: Rule, at: Registers) -> Option<(u64, u64, Check)> {
+    let is_in_stack = rule.is_frame_pointer() && at.bp >= at.sp && at.bp.is_multiple_of(8);
+    is_in_stack.then(|| {
+        let check = Check::saved((at.bp - at.sp) / 8, true);
+        (at.bp.saturating_add(16), at.bp, check)
+    })
 }
 
 /// The part of the thread's stack that a walk may read: from the innermost frame on.

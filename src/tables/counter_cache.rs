@@ -39,12 +39,15 @@ impl Packed {
     /// Blocks of this size and more do not fit.
     const LARGE: u64 = 1 << 39;
 
-    /// Adds without a locked instruction: the caller is the only writer. `true`: flush now.
+    /// Adds without a locked instruction: the caller is the only writer. `false`: there is no room.
     #[inline(always)]
-    fn add(&self, bytes: u64) -> bool {
-        let sum = self.0.load(Relaxed) + (Self::BLOCK + bytes);
-        self.0.store(sum, Relaxed);
-        sum & Self::ENOUGH != 0
+    fn add_at_once(&self, bytes: u64) -> bool {
+        let sum = self.0.load(Relaxed);
+        let has_room = (sum & Self::ENOUGH) | (bytes / Self::LARGE) == 0;
+        if has_room {
+            self.0.store(sum + (Self::BLOCK + bytes), Relaxed);
+        }
+        has_room
     }
 
     /// Blocks and bytes.
@@ -55,15 +58,20 @@ impl Packed {
 }
 
 impl CounterCache {
-    /// Counts an allocation. Only the owner of the cache may call this.
+    /// Counts an allocation, where that takes no more than an addition. Only the owner of the cache
+    /// may call this.
     #[inline(always)]
-    pub(crate) fn allocated(&self, site: u32, birth: u32, bytes: u64, shared: &Shared<'_>) {
+    pub(crate) fn allocated_at_once(&self, site: u32, birth: u32, bytes: u64) -> bool {
         let (line, key) = self.line(site, birth);
-        if line.key.load(Relaxed) == key && bytes < Packed::LARGE {
-            if line.allocated.add(bytes) {
-                line.flush(key, shared);
-            }
-        } else {
+        line.key.load(Relaxed) == key && line.allocated.add_at_once(bytes)
+    }
+
+    /// Counts an allocation. Only the owner of the cache may call this.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn allocated(&self, site: u32, birth: u32, bytes: u64, shared: &Shared<'_>) {
+        if !self.allocated_at_once(site, birth, bytes) {
+            let (line, key) = self.line(site, birth);
             line.replace(key, &Delta::allocation(bytes), shared);
         }
     }
@@ -73,13 +81,7 @@ impl CounterCache {
     #[inline(always)]
     pub(crate) fn freed_at_once(&self, site: u32, birth: u32, bytes: u64) -> bool {
         let (line, key) = self.line(site, birth);
-        let has_room = line.key.load(Relaxed) == key
-            && bytes < Packed::LARGE
-            && line.freed.0.load(Relaxed) & Packed::ENOUGH == 0;
-        if has_room {
-            line.freed.add(bytes);
-        }
-        has_room
+        line.key.load(Relaxed) == key && line.freed.add_at_once(bytes)
     }
 
     /// Counts a free. Only the owner of the cache may call this.
@@ -144,9 +146,9 @@ impl Line {
         }
         // Empty just now, so neither is enough.
         if delta.allocated_count != 0 {
-            self.allocated.add(delta.allocated_bytes);
+            self.allocated.add_at_once(delta.allocated_bytes);
         } else {
-            self.freed.add(delta.freed_bytes);
+            self.freed.add_at_once(delta.freed_bytes);
         }
     }
 

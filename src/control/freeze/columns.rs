@@ -55,7 +55,11 @@ pub(super) fn stacks(recorder: Option<&Recorder>, nodes: &mut [NodeId]) -> Stack
         while node != ROOT && row_of_node[node as usize] == UNUSED {
             row_of_node[node as usize] = USED;
             used += 1;
-            node = recorder.tree.get(node).map_or(ROOT, |(parent, _)| parent);
+            node = recorder
+                .walker
+                .tree
+                .get(node)
+                .map_or(ROOT, |(parent, _)| parent);
         }
     }
     let mut stacks = Stacks {
@@ -68,7 +72,7 @@ pub(super) fn stacks(recorder: Option<&Recorder>, nodes: &mut [NodeId]) -> Stack
         if row_of_node[node] == UNUSED {
             continue;
         }
-        let Some((parent, frame)) = recorder.tree.get(node as NodeId) else {
+        let Some((parent, frame)) = recorder.walker.tree.get(node as NodeId) else {
             continue;
         };
         row_of_node[node] = stacks.parent.len() as u32;
@@ -91,7 +95,7 @@ fn place(recorder: &Recorder, frame: u64) -> (u32, u64) {
     if let Some(code) = special_code(frame) {
         return (SPECIAL_MODULE, code);
     }
-    match recorder.modules.find(frame) {
+    match recorder.walker.stepper.modules.find(frame) {
         Some((index, module)) => (index as u32 + 1, frame.wrapping_sub(module.identity.bias)),
         None => (SPECIAL_MODULE, SpecialFrame::UnknownCode.code()),
     }

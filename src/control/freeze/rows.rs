@@ -76,7 +76,7 @@ impl Rows {
 /// read again. Returns how many were still moving at the last try.
 pub(super) fn exact(recorder: &Recorder, bins: &AgeBins) -> (Vec<Row>, u64) {
     let counters = &recorder.counters;
-    let sites = recorder.tree.len().min(counters.len());
+    let sites = recorder.walker.tree.len().min(counters.len());
     let mut rows = Rows::new(sites);
     let mut reading: Vec<NodeId> = (0..sites as NodeId).collect();
     let mut is_reading = vec![true; sites];
@@ -138,7 +138,7 @@ fn flushes(counters: &Counters, site: NodeId) -> u32 {
 
 /// Sampled mode: the weights of the live samples, and of all ever taken.
 pub(super) fn sampled(recorder: &Recorder) -> Vec<Row> {
-    let sites = recorder.tree.len();
+    let sites = recorder.walker.tree.len();
     let mut rows = Rows::new(sites);
     for site in 0..sites as NodeId {
         let totals = recorder.samples.totals(site);

@@ -4,6 +4,7 @@
 mod call_shapes;
 mod call_trees;
 mod deep;
+mod ends;
 #[path = "../../../tests/inner/full_unwind.rs"]
 mod full_unwind;
 mod limits;

@@ -41,10 +41,10 @@ fn a_library_that_replaces_another_at_its_place_is_followed() {
         let mut cause = None;
         library.call(1, 100, &mut || {
             let here = Registers::here();
-            cause = fixture.walker().capture(probe::memory(), here).truncated;
+            cause = fixture.walker.capture(probe::memory(), here).truncated;
         });
         assert_eq!(cause, Some(TruncatedCause::UnknownModule));
-        assert!(fixture.modules.is_refresh_wanted());
+        assert!(fixture.walker.stepper.modules.is_refresh_wanted());
         library.close();
         let library = Library::open(&second);
         let same = place & !0xffff == library.place() & !0xffff;
@@ -57,7 +57,7 @@ fn a_library_that_replaces_another_at_its_place_is_followed() {
         }
     });
     let library = replaced.expect("a library at the place of another");
-    fixture.modules.refresh();
+    fixture.walker.stepper.modules.refresh();
     look_from(&library, &mut probe).unwrap();
 }
 
@@ -68,14 +68,14 @@ fn a_library_that_is_closed_and_one_that_is_opened_then_are_followed() {
     let fixture = Fixture::new(256);
     let mut probe = Probe::new(&fixture);
     let library = Library::open(&first);
-    fixture.modules.refresh();
+    fixture.walker.stepper.modules.refresh();
     look_from(&library, &mut probe).unwrap();
     let place = library.place();
     library.close();
     // Its rules are in use, so it stays where it was, and nothing else comes there.
     let other = Library::open(&second);
     assert_ne!(place & !0xffff, other.place() & !0xffff);
-    fixture.modules.refresh();
+    fixture.walker.stepper.modules.refresh();
     look_from(&other, &mut probe).unwrap();
     let again = Library::open(&first);
     assert_eq!(again.place(), place);

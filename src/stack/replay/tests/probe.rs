@@ -3,50 +3,24 @@
 use super::call_shapes::is_on_own_stack;
 use super::full_unwind::full_unwind;
 use super::*;
-use crate::stack::modules::Modules;
-use crate::stack::rules::RuleCache;
 use crate::tables::site_tree::{folded, push_folded};
 
 /// What threads share.
 pub(super) struct Fixture {
-    pub(super) modules: Modules,
-    rules: RuleCache,
-    bounds: StackBounds,
-    pub(super) tree: SiteTree,
-    /// Most frames of a path.
-    depth: usize,
+    pub(super) walker: Walker,
 }
 
 impl Fixture {
     pub(super) fn new(depth: usize) -> Self {
-        let fixture = Self {
-            modules: Modules::new(),
-            rules: RuleCache::new(),
-            bounds: StackBounds::new(),
-            tree: SiteTree::new(1 << 20, depth),
-            depth,
-        };
-        fixture.modules.refresh();
-        fixture.bounds.calibrate();
-        fixture
-    }
-
-    pub(super) fn walker(&self) -> Walker<'_> {
-        Walker {
-            stepper: Stepper {
-                modules: &self.modules,
-                rules: &self.rules,
-            },
-            bounds: &self.bounds,
-            tree: &self.tree,
-            depth: self.depth,
-        }
+        let walker = Walker::new(1 << 20, depth);
+        walker.prepare();
+        Self { walker }
     }
 
     /// Frames of a node, innermost first.
     pub(super) fn frames(&self, mut node: NodeId) -> Vec<u64> {
         let mut frames = Vec::new();
-        while let Some((parent, frame)) = self.tree.get(node) {
+        while let Some((parent, frame)) = self.walker.tree.get(node) {
             frames.push(frame);
             node = parent;
         }
@@ -104,7 +78,7 @@ impl<'a> Probe<'a> {
     #[inline(never)]
     pub(super) fn check(&mut self) {
         let here = Registers::here();
-        let walker = self.fixture.walker();
+        let walker = &self.fixture.walker;
         let captured = walker.capture(self.memory, here);
         self.no_memory.forget();
         let fresh = walker.capture(self.no_memory, here);
@@ -124,9 +98,9 @@ impl<'a> Probe<'a> {
                 .push(format!("{ours:x?}, without memory {fresh:x?}"));
         }
         // Every frame that was met, before anything is folded or cut.
-        let count = self.memory.count;
+        let count = self.memory.count();
         let steps = &self.memory.steps[1..=count];
-        let met: Vec<u64> = steps.iter().rev().map(Step::pc).collect();
+        let met: Vec<u64> = steps.iter().rev().map(|step| step.at.pc()).collect();
         if self.captures == 0 {
             self.inside = self.theirs.len() - (count - 1);
             assert!((1..=16).contains(&self.inside), "{}", self.inside);
@@ -154,11 +128,16 @@ impl<'a> Probe<'a> {
             None | Some(TruncatedCause::TooDeep) => &theirs,
             Some(_) => &met,
         };
-        if !is_met || ours != recorded(known, cause, self.fixture.depth) {
+        if !is_met || ours != recorded(known, cause, self.fixture.walker.depth) {
             self.failures.push(format!(
                 "{ours:x?} {cause:?}, met {met:x?}, backtrace {theirs:x?}"
             ));
         }
+    }
+
+    /// Ends of stacks that are known by now.
+    pub(super) fn tails_known(&self) -> usize {
+        self.memory.tails.known()
     }
 
     /// What was wrong, if anything was.

@@ -19,7 +19,7 @@ fn each_way_through_a_recursion_is_folded_and_the_tree_stays_small() {
         probe.outcome().unwrap();
     }
     assert_eq!(probe.captures, 1 + COMPOSITIONS * (LEVELS + 1));
-    let nodes = fixture.tree.len();
+    let nodes = fixture.walker.tree.len();
     assert!(nodes < 3_000, "{nodes} nodes");
 }
 
