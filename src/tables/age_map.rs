@@ -3,8 +3,8 @@
 //! Births are numbered in ticks. Live bytes are kept in few bins, each for a range of births; as
 //! blocks grow old, bins are merged by `recorder::ages`, which alone writes here.
 
-use super::mapped::Mapped;
 use super::atomic::{AtomicU32, Ordering::Relaxed};
+use super::mapped::Mapped;
 
 /// Most age bins at a time.
 pub(crate) const AGE_BINS: usize = 24;

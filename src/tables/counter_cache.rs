@@ -4,9 +4,9 @@
 //! how they add caches and rows up is in `counters`.
 
 use super::age_map::AgeMap;
-use super::counters::{Counters, Delta};
 use super::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::atomic::{AtomicU64, fence};
+use super::counters::{Counters, Delta};
 
 /// Lines of a thread's cache.
 const LINES: usize = 1024;

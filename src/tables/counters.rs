@@ -5,9 +5,9 @@
 //! that began and ended, and a row whose count moved while the caches were read is read again.
 
 use super::age_map::AGE_BINS;
-use super::mapped::{Mapped, Zeroed};
 use super::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use super::atomic::{AtomicI64, AtomicU64, fence};
+use super::mapped::{Mapped, Zeroed};
 
 /// What a site sums up to, apart from ages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,9 +4,9 @@
 //! buckets, however many blocks have come and gone. The caller guarantees that an address is
 //! inserted at most once at a time: it removes a block before the allocator can reuse its address.
 
-use super::mapped::Mapped;
 use super::atomic::AtomicU64;
 use super::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use super::mapped::Mapped;
 
 /// What is kept of a sampled block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

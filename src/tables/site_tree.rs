@@ -16,9 +16,9 @@
 //!
 //! The tree does not know what a frame means.
 
-use super::mapped::{Mapped, Zeroed};
 use super::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::atomic::{AtomicU32, AtomicU64};
+use super::mapped::{Mapped, Zeroed};
 
 /// A node of the tree; also the name of a site.
 pub(crate) type NodeId = u32;

@@ -1,8 +1,8 @@
 //! Which slots of an array are taken: one bit each.
 
-use super::mapped::Mapped;
 use super::atomic::Ordering::{AcqRel, Acquire};
 use super::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use super::mapped::Mapped;
 
 /// A lock-free set of small numbers with "take any that is free".
 pub(crate) struct SlotBitmap {
