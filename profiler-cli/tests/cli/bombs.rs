@@ -269,7 +269,8 @@ fn a_program_of_overlapping_segments_is_not_hashed_for_hours() {
     snapshot.modules[1].build_id = None;
     snapshot.modules[1].text_hash = Some("0123456789abcdef".to_owned());
     let file = write(&snapshot, &folder.path().join("a.json.gz"));
-    let output = limited(&args!["top", file]);
+    let line = args!["top", file];
+    let output = limited(&line);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{}: {stderr}", output.status);
     assert!(stderr.contains("is of another build"), "{stderr}");
