@@ -114,4 +114,87 @@ mod tests {
         let tiny = Weight::of(0, 1 << 19);
         assert!((tiny.count - (1 << 19) as f64).abs() < 1.0);
     }
+
+    /// Samples of `blocks` blocks of a run, as a thread takes them that starts with this seed.
+    fn sampled(seed: u64, mean: u64, blocks: impl Iterator<Item = u64>) -> (f64, f64) {
+        let mut random = Random::new(seed);
+        let mut left = random.distance(mean);
+        let (mut bytes, mut variance) = (0.0, 0.0);
+        for size in blocks {
+            left -= size as i64;
+            if left <= 0 {
+                let weight = Weight::of(size, mean);
+                bytes += weight.bytes;
+                variance += weight.variance;
+                left = random.distance(mean);
+            }
+        }
+        (bytes, variance)
+    }
+
+    /// Sizes at one site, from a quarter of the mean down.
+    fn mixed(seed: u64) -> impl Iterator<Item = u64> {
+        let mut sizes = Random::new(!seed);
+        (0..4_000).map(move |_| [24, 200, 1_000, 4_096][sizes.word() as usize % 4])
+    }
+
+    #[test]
+    fn over_many_seeds_there_is_no_bias_and_intervals_hold_what_they_say() {
+        let (runs, mean) = (2_000, 16 << 10);
+        let (mut error, mut variance, mut covered) = (0.0, 0.0, 0);
+        for seed in 0..runs {
+            let truth: u64 = mixed(seed).sum();
+            let (bytes, of_run) = sampled(seed, mean, mixed(seed));
+            let off = bytes - truth as f64;
+            error += off;
+            variance += of_run;
+            covered += u64::from(off.abs() < 1.96 * of_run.sqrt());
+        }
+        let z: f64 = error / variance.sqrt();
+        assert!(z.abs() < 4.0, "{z}");
+        let share = covered as f64 / runs as f64;
+        assert!((0.93..=0.97).contains(&share), "{share}");
+    }
+
+    /// A fresh distance for each thread neither favours nor misses its first blocks.
+    #[test]
+    fn threads_of_few_blocks_count_as_others_do() {
+        let (threads, mean) = (200_000, 16 << 10);
+        let (mut truth, mut error, mut variance) = (0.0, 0.0, 0.0);
+        for seed in 0..threads {
+            // Neighbouring seeds are as good as others: the generator mixes them.
+            let blocks = || mixed(seed).take(3);
+            let (bytes, of_thread) = sampled(seed, mean, blocks());
+            truth += blocks().sum::<u64>() as f64;
+            error += bytes;
+            variance += of_thread;
+        }
+        error -= truth;
+        let z: f64 = error / f64::sqrt(variance);
+        assert!(z.abs() < 4.0, "{z}");
+    }
+
+    /// The table in `docs/reliability.md`: the chance to see a leak of small blocks.
+    #[test]
+    fn a_leak_is_seen_with_the_chance_that_is_published() {
+        const DOCS: &str = include_str!("../../docs/reliability.md");
+        let (mean, runs) = (512 << 10, 4_000);
+        for leak in [
+            64 << 10,
+            256 << 10,
+            512 << 10,
+            1 << 20,
+            2 << 20,
+            3_584 << 10,
+        ] {
+            let chance = -(-(leak as f64) / mean as f64).exp_m1();
+            let row = format!("| {} KiB | {:.1} % |", leak >> 10, 100.0 * chance);
+            assert!(DOCS.contains(&row), "{row}");
+            let is_seen = |seed| sampled(seed, mean, (0..leak >> 10).map(|_| 1 << 10)).0 > 0.0;
+            let seen = (0..runs).filter(|&seed| is_seen(seed)).count() as f64;
+            let error = (runs as f64 * chance * (1.0 - chance)).sqrt();
+            let off = seen - runs as f64 * chance;
+            assert!(off.abs() < 4.0 * error + 1.0, "{leak}: {seen}");
+        }
+    }
 }

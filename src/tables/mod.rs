@@ -13,3 +13,6 @@ pub(crate) mod mapped;
 pub(crate) mod sample_slots;
 pub(crate) mod site_tree;
 pub(crate) mod slot_bitmap;
+
+#[cfg(test)]
+mod tests;

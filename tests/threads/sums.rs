@@ -12,7 +12,14 @@ const THREADS: usize = 64;
 const PRIVATE: usize = 7_919;
 const SHARED: usize = 5_557;
 /// Blocks of either size that each thread hands to its neighbour, and as many that it frees itself.
-const ROUNDS: usize = 2_000;
+/// All threads together make 2 million allocations and frees, or 10^8 at full length.
+fn rounds() -> usize {
+    match std::env::var_os("HEAPLENS_STORMS") {
+        Some(length) if length == "full" => 200_000,
+        _ => 4_000,
+    }
+}
+
 /// Blocks of either size that each keeps of those that it got.
 const KEPT: usize = 10;
 
@@ -38,7 +45,7 @@ pub(crate) fn are_exact() {
     let kept: Vec<Vec<Blocks>> = threads.into_iter().map(|t| t.join().unwrap()).collect();
     let snapshot = take("at rest");
     assert_eq!(snapshot.header.losses.sites_unsettled, 0);
-    let total = 2 * ROUNDS as u64;
+    let total = 2 * rounds() as u64;
     assert_eq!(
         sites_of(&snapshot, PRIVATE),
         [(KEPT as i64, total); THREADS]
@@ -60,7 +67,12 @@ fn work(index: usize, give: mpsc::Sender<Blocks>, take: &mpsc::Receiver<Blocks>)
         (private, shared())
     };
     let mut kept = Vec::with_capacity(KEPT);
-    for _ in 0..ROUNDS {
+    let mut keep = |blocks| {
+        if kept.len() < KEPT {
+            kept.push(blocks);
+        }
+    };
+    for _ in 0..rounds() {
         // In one loop, so that this is one call site.
         for is_given in [true, false] {
             let blocks = pair();
@@ -68,13 +80,11 @@ fn work(index: usize, give: mpsc::Sender<Blocks>, take: &mpsc::Receiver<Blocks>)
                 give.send(blocks).unwrap();
             }
         }
+        // Now and not at the end, so that few are on their way.
+        take.try_iter().for_each(&mut keep);
     }
     drop(give);
-    for blocks in take {
-        if kept.len() < KEPT {
-            kept.push(blocks);
-        }
-    }
+    take.iter().for_each(keep);
     kept
 }
 

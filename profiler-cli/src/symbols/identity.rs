@@ -79,10 +79,20 @@ pub fn text_hash(file: &object::File<'_>) -> object::Result<String> {
     const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0000_0100_0000_01b3;
 
+    // Segments that overlap can ask for any multiple of the file; those of programs do not. What is
+    // cut off here has the hash of no module.
+    let ends = file.segments().map(|segment| {
+        let (offset, size) = segment.file_range();
+        offset.saturating_add(size)
+    });
+    let mut left = usize::try_from(ends.max().unwrap_or(0)).unwrap_or(usize::MAX);
     let mut hash = OFFSET_BASIS;
     for segment in file.segments() {
         if is_executable(&segment) {
-            for &byte in segment.data()? {
+            let data = segment.data()?;
+            let data = &data[..data.len().min(left)];
+            left -= data.len();
+            for &byte in data {
                 hash = (hash ^ u64::from(byte)).wrapping_mul(PRIME);
             }
         }

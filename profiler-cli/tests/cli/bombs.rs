@@ -234,3 +234,44 @@ fn sums_that_overflow_are_refused() {
     std::fs::write(&file, total).unwrap();
     refused(&file, "header.totals.total_bytes");
 }
+
+/// A program of nothing but segments, each of which is the whole file: together they have the bytes
+/// of a file of 240 GB.
+fn overlapping_segments() -> Vec<u8> {
+    const SEGMENTS: u16 = u16::MAX - 1;
+    let size = 64 + 56 * u64::from(SEGMENTS);
+    let mut elf = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    elf.extend([3, 0, 62, 0, 1, 0, 0, 0]);
+    for word in [0, 64, 0_u64] {
+        elf.extend(word.to_le_bytes());
+    }
+    elf.extend([0, 0, 0, 0, 64, 0, 56, 0]);
+    elf.extend(SEGMENTS.to_le_bytes());
+    elf.extend([64, 0, 0, 0, 0, 0]);
+    for _ in 0..SEGMENTS {
+        // Loaded, readable and executable.
+        elf.extend([1, 0, 0, 0, 5, 0, 0, 0]);
+        for word in [0, 0, 0, size, size, 1_u64] {
+            elf.extend(word.to_le_bytes());
+        }
+    }
+    assert_eq!(elf.len() as u64, size);
+    elf
+}
+
+#[test]
+fn a_program_of_overlapping_segments_is_not_hashed_for_hours() {
+    let folder = tempdir().unwrap();
+    let program = folder.path().join("svc");
+    std::fs::write(&program, overlapping_segments()).unwrap();
+    let mut snapshot = after().build(false);
+    snapshot.modules[1].path = program.to_str().unwrap().to_owned();
+    snapshot.modules[1].build_id = None;
+    snapshot.modules[1].text_hash = Some("0123456789abcdef".to_owned());
+    let file = write(&snapshot, &folder.path().join("a.json.gz"));
+    let line = args!["top", file];
+    let output = limited(&line);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{}: {stderr}", output.status);
+    assert!(stderr.contains("is of another build"), "{stderr}");
+}

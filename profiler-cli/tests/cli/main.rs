@@ -1,6 +1,7 @@
 //! Drives the built command on made-up snapshots.
 
 mod bombs;
+mod browser;
 mod diff;
 mod failures;
 mod filter;

@@ -2,12 +2,16 @@
 
 pub(crate) use crate::{atomic, mapped};
 
+#[rustfmt::skip]
 #[path = "../../../src/tables/counters.rs"]
 pub(crate) mod counters;
+#[rustfmt::skip]
 #[path = "../../../src/tables/large_samples.rs"]
 pub(crate) mod large_samples;
+#[rustfmt::skip]
 #[path = "../../../src/tables/site_tree.rs"]
 pub(crate) mod site_tree;
+#[rustfmt::skip]
 #[path = "../../../src/tables/slot_bitmap.rs"]
 pub(crate) mod slot_bitmap;
 
