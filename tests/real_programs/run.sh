@@ -4,7 +4,8 @@
 #
 #     tests/real_programs/run.sh [ripgrep] [jaq] [static-web-server]
 #
-# Needs cargo, crates.io, curl and util-linux. What it builds stays in target/real_programs.
+# Needs cargo, crates.io and curl. What it builds stays in target/real_programs. CLI names a command
+# `heaplens` that is built already.
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 work=$repository/target/real_programs
@@ -29,7 +30,7 @@ build() {
     cargo install --quiet --locked --root "$work/plain" --target-dir "$work" \
         "$crate@$version" --bin "$name" "$@"
     local source copy="$work/sources/$crate"
-    source=$(echo "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"$crate-$version")
+    source=$(ls -d "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"$crate-$version" | head -1)
     rm -rf "$copy"
     mkdir -p "$work/sources"
     cp -r "$source" "$copy"
@@ -75,11 +76,14 @@ check_snapshots() {
     echo "$job, $mode: same output ($(wc -c <"$scratch/plain") bytes), ${#files[@]} snapshots, $frame in $named"
 }
 
-cargo build --quiet --release --package heaplens-cli --manifest-path "$repository/Cargo.toml"
-heaplens=$repository/target/release/heaplens
+heaplens=${CLI:-}
+if [[ -z $heaplens ]]; then
+    cargo build --quiet --release --package heaplens-cli --manifest-path "$repository/Cargo.toml"
+    heaplens=$repository/target/release/heaplens
+fi
 
 # All sources that cargo has unpacked, on all cores; then what finds nothing, and what cannot.
-tree=$(echo "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*)
+tree=$(dirname "$(ls -d "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/ripgrep-14.1.1 | head -1)")
 search() {
     local code=0
     "$1" --threads 4 --no-config --json 'fn (\w+)<.*>\(' "$tree" | grep -v '"elapsed' | sort |
