@@ -2,9 +2,10 @@
 # Well-known programs, as they come from the registry and with heaplens' one line added, on the same
 # input: the same output and the same exit codes, sound snapshots, and the program's own names in them.
 #
-#     tests/real_programs/run.sh            # about 15 minutes on two cores the first time, then three
+#     tests/real_programs/run.sh [ripgrep] [jaq] [static-web-server]
 #
-# Needs cargo, crates.io, curl and util-linux. What it builds stays in target/real_programs.
+# Needs cargo, crates.io and curl. What it builds stays in target/real_programs. CLI names a command
+# `heaplens` that is built already.
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 work=$repository/target/real_programs
@@ -29,7 +30,7 @@ build() {
     cargo install --quiet --locked --root "$work/plain" --target-dir "$work" \
         "$crate@$version" --bin "$name" "$@"
     local source copy="$work/sources/$crate"
-    source=$(echo "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"$crate-$version")
+    source=$(ls -d "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"$crate-$version" | head -1)
     rm -rf "$copy"
     mkdir -p "$work/sources"
     cp -r "$source" "$copy"
@@ -75,15 +76,14 @@ check_snapshots() {
     echo "$job, $mode: same output ($(wc -c <"$scratch/plain") bytes), ${#files[@]} snapshots, $frame in $named"
 }
 
-build ripgrep 14.1.1 rg crates/core/main.rs std::alloc::System
-build jaq 2.3.0 jaq src/main.rs mimalloc::MiMalloc
-build static-web-server 2.38.0 static-web-server src/bin/server.rs std::alloc::System \
-    --no-default-features --features directory-listing,compression-deflate
-cargo build --quiet --release --package heaplens-cli --manifest-path "$repository/Cargo.toml"
-heaplens=$repository/target/release/heaplens
+heaplens=${CLI:-}
+if [[ -z $heaplens ]]; then
+    cargo build --quiet --release --package heaplens-cli --manifest-path "$repository/Cargo.toml"
+    heaplens=$repository/target/release/heaplens
+fi
 
 # All sources that cargo has unpacked, on all cores; then what finds nothing, and what cannot.
-tree=$(echo "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*)
+tree=$(dirname "$(ls -d "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/ripgrep-14.1.1 | head -1)")
 search() {
     local code=0
     "$1" --threads 4 --no-config --json 'fn (\w+)<.*>\(' "$tree" | grep -v '"elapsed' | sort |
@@ -145,7 +145,25 @@ serve() {
     echo "stopped: $code"
 }
 
-compare rg search 'ripgrep\|ignore\|grep\|rg::'
-compare jaq query 'jaq'
-compare static-web-server serve 'static_web_server'
+programs=("$@")
+((${#programs[@]})) || programs=(ripgrep jaq static-web-server)
+for program in "${programs[@]}"; do
+    case $program in
+        ripgrep)
+            build ripgrep 14.1.1 rg crates/core/main.rs std::alloc::System
+            compare rg search 'ripgrep\|ignore\|grep\|rg::'
+            ;;
+        jaq)
+            build jaq 2.3.0 jaq src/main.rs mimalloc::MiMalloc
+            compare jaq query 'jaq'
+            ;;
+        static-web-server)
+            build static-web-server 2.38.0 static-web-server src/bin/server.rs \
+                std::alloc::System --no-default-features \
+                --features directory-listing,compression-deflate
+            compare static-web-server serve 'static_web_server'
+            ;;
+        *) fail "no program $program" ;;
+    esac
+done
 echo "real programs: all the same"
