@@ -303,6 +303,9 @@ impl Frame {
         if !self.is_suspicious(course) || turns_over && turnover.follows_load {
             return false;
         }
+        if turns_over && (course.steps < STEPS_OF_FEW || course.drift < DRIFT_OF_FEW) {
+            return false;
+        }
         match measure {
             Measure::Live => turnover.balance_p <= OUT_OF_BALANCE && self.old_grow(course, points),
             // Old blocks are late to tell that nothing is born any more.
