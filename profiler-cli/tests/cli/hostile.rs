@@ -38,10 +38,13 @@ fn every_text_output(folder: &TempDir) -> Vec<(String, String)> {
         args!["diff", before, after],
         args!["diff", before, after, "--format", "json"],
         args!["diff", before, after, "--format", "folded"],
+        args!["suspects", before, after, "--format", "json"],
         args!["diff", before, after, "--format", "svg"],
         args!["diff", after, after, "--format", "svg"],
         args!["flamegraph", after],
         args!["flamegraph", after, "--format", "folded"],
+        args!["suspects", before, after],
+        args!["suspects", before, after, "--format", "json"],
         args!["inspect", after],
         args!["inspect", after, "--format", "json"],
     ]
@@ -130,6 +133,7 @@ fn stacks_of_any_depth_are_followed() {
         args!["diff", before, after],
         args!["diff", before, after, "--format", "svg"],
         args!["diff", before, after, "--format", "folded"],
+        args!["suspects", before, after, "--format", "json"],
     ] {
         let text = stdout(&line);
         assert!(!text.is_empty());
@@ -166,6 +170,7 @@ fn sums_saturate() {
     ]);
     assert_eq!(top["rows"][0]["live_bytes"], i64::MAX);
     stdout(args!["top", folder.path().join("*.gz")]);
+    stdout(args!["suspects", folder.path()]);
     let svg = stdout(args!["flamegraph", folder.path().join("*.gz")]);
     assert!(svg.contains("shop::cache::put"));
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::fixture::*;
 use heaplens::snapshot::{AGE_CLASSES, Reason, Snapshot};
+use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
@@ -198,6 +199,31 @@ fn losses_lower_the_confidence_and_say_why() {
     let text = stdout(args!["suspects", folder.path()]);
     assert!(text.contains("50.0 % was recorded in full"), "{text}");
     assert!(text.contains("3 stacks were cut short"), "{text}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_numbers_get_a_verdict(
+        numbers in prop::collection::vec((-(1_i64 << 55)..1 << 55, 0_u64..1 << 55, 0_u64..1 << 20), 1..12),
+        ages in prop::collection::vec(0_i64..1 << 50, 12),
+    ) {
+        let folder = tempdir().unwrap();
+        for (at, ((live, total, time), age)) in numbers.into_iter().zip(ages).enumerate() {
+            Fixture::new(1)
+                .site(&[MAIN, COMPOSE], live, 1)
+                .with(|snapshot| {
+                    snapshot.header.uptime_ms = time;
+                    snapshot.sites.total_bytes[0] = total;
+                    set_ages(snapshot, 3, &[age]);
+                })
+                .write(&folder, &format!("{at}.json.gz"));
+        }
+        let text = stdout(args!["suspects", folder.path()]);
+        prop_assert!(!text.contains("NaN") && !text.contains("inf"), "{}", text);
+        json(args!["suspects", folder.path(), "--format", "json"]);
+    }
 }
 
 #[test]

@@ -38,10 +38,9 @@ const TURNS_OVER: f64 = 0.3;
 const LEAST_SHARE: f64 = 0.02;
 /// Births and frees are out of balance up to this chance.
 const OUT_OF_BALANCE: f64 = 0.02;
-/// What growth of old blocks must be as certain as where most are freed: frees of old blocks are not
-/// seen one by one.
-const STEPS_OF_OLD: f64 = 10.0;
-const DRIFT_OF_OLD: f64 = 2.0;
+/// What growth must be as certain as where many are freed: the few that stay may be luck.
+const STEPS_OF_FEW: f64 = 10.0;
+const DRIFT_OF_FEW: f64 = 2.0;
 /// Part of the growth that must be of old blocks.
 const OLD_GROWTH: f64 = 0.4;
 
@@ -304,11 +303,13 @@ impl Frame {
         if !self.is_suspicious(course) || turns_over && turnover.follows_load {
             return false;
         }
+        if turns_over && (course.steps < STEPS_OF_FEW || course.drift < DRIFT_OF_FEW) {
+            return false;
+        }
         match measure {
             Measure::Live => turnover.balance_p <= OUT_OF_BALANCE && self.old_grow(course, points),
             // Old blocks are late to tell that nothing is born any more.
-            Measure::Older(_) if !turns_over => !live.slows,
-            Measure::Older(_) => course.steps >= STEPS_OF_OLD && course.drift >= DRIFT_OF_OLD,
+            Measure::Older(_) => turns_over || !live.slows,
         }
     }
 
