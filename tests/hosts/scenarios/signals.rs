@@ -278,7 +278,7 @@ fn jump_out(attempt: impl Fn() -> bool) {
         assert!(!attempt(), "a jump before its time");
         usize::MAX - LEFT.load(Relaxed)
     });
-    let attempts = storm(250);
+    let attempts = storm(120);
     let mut jumps = 0;
     for number in 0..attempts {
         LEFT.store(1 + all * number / attempts, Relaxed);
