@@ -7,8 +7,8 @@ use super::Base;
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::ptr::null_mut;
-use std::sync::atomic::AtomicPtr;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
+use std::sync::atomic::{AtomicPtr, compiler_fence};
 use std::thread::yield_now;
 
 /// Above [`Base`].
@@ -27,7 +27,10 @@ thread_local! {
 
 /// Whether the blocks that this thread gives up go to the taker.
 pub(crate) fn hand_over(blocks: bool) {
+    // To the compiler an allocator's functions touch nothing of the program's.
+    compiler_fence(SeqCst);
     IS_GIVER.set(blocks);
+    compiler_fence(SeqCst);
 }
 
 /// Waits for a block to be on offer. This thread's next allocation of its size gets it.
