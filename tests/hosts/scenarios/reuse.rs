@@ -42,7 +42,7 @@ fn give_up(by_dealloc: bool) {
             dealloc(block, LAYOUT);
             return hand_over(false);
         }
-        let grown = realloc(block, LAYOUT, GROWN);
+        let grown = black_box(realloc(block, LAYOUT, GROWN));
         hand_over(false);
         dealloc(
             grown,
