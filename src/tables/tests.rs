@@ -139,7 +139,9 @@ proptest! {
             prop_assert_eq!(both, *sums);
         }
         prop_assert!(read.is_empty());
-        caches.map(|cache| cache.flush(&shared));
+        for cache in caches {
+            cache.flush(&shared);
+        }
         for (site, expected) in model {
             prop_assert_eq!(counters.read(site), expected);
         }

@@ -136,8 +136,6 @@ pub(crate) fn bare_thread<F: FnOnce() + Send>(stack: usize, work: F) -> libc::pt
 
 pub(crate) fn join(thread: libc::pthread_t) {
     // SAFETY: a thread that was not joined before.
-    assert_eq!(
-        unsafe { libc::pthread_join(thread, std::ptr::null_mut()) },
-        0
-    );
+    let result = unsafe { libc::pthread_join(thread, std::ptr::null_mut()) };
+    assert_eq!(result, 0);
 }

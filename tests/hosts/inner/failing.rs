@@ -4,6 +4,7 @@ use super::Base;
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::ptr::null_mut;
+use std::sync::atomic::{Ordering::SeqCst, compiler_fence};
 
 /// Above [`Base`].
 pub(super) struct Failing;
@@ -17,10 +18,12 @@ thread_local! {
 /// From now on every so-manieth call of this thread fails; 0 for none.
 pub(crate) fn let_fail_every(every: u64) {
     EVERY.set(every);
+    compiler_fence(SeqCst);
 }
 
 /// How many calls of this thread have failed.
 pub(crate) fn failures_of_this_thread() -> u64 {
+    compiler_fence(SeqCst);
     FAILURES.get()
 }
 

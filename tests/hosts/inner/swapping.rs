@@ -7,8 +7,8 @@ use super::Base;
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::ptr::null_mut;
-use std::sync::atomic::AtomicPtr;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicPtr, compiler_fence};
 use std::thread::yield_now;
 
 /// Above [`Base`].
@@ -21,13 +21,16 @@ pub(crate) const SWAPPED_SIZE: usize = 100 << 10;
 static ON_OFFER: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 
 thread_local! {
-    static IS_GIVER: Cell<bool> = const { Cell::new(false) };
+    /// Atomic, since to the compiler an allocator's functions read nothing of the program's.
+    static IS_GIVER: AtomicBool = const { AtomicBool::new(false) };
     static IS_TAKER: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether the blocks that this thread gives up go to the taker.
 pub(crate) fn hand_over(blocks: bool) {
-    IS_GIVER.set(blocks);
+    compiler_fence(SeqCst);
+    IS_GIVER.with(|giver| giver.store(blocks, SeqCst));
+    compiler_fence(SeqCst);
 }
 
 /// Waits for a block to be on offer. This thread's next allocation of its size gets it.
@@ -66,6 +69,10 @@ fn offer(block: *mut u8) {
     }
 }
 
+fn is_giver() -> bool {
+    IS_GIVER.with(|giver| giver.load(SeqCst))
+}
+
 fn is_swapped(layout: Layout) -> bool {
     // A header may have been added.
     (SWAPPED_SIZE..=SWAPPED_SIZE + 64).contains(&layout.size())
@@ -82,7 +89,7 @@ unsafe impl GlobalAlloc for Swapping {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if is_swapped(layout) && IS_GIVER.get() {
+        if is_swapped(layout) && is_giver() {
             return offer(block);
         }
         // SAFETY: passed on.
@@ -90,7 +97,7 @@ unsafe impl GlobalAlloc for Swapping {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        if !(is_swapped(layout) && IS_GIVER.get()) {
+        if !(is_swapped(layout) && is_giver()) {
             // SAFETY: passed on.
             return unsafe { Base.realloc(block, layout, new_size) };
         }

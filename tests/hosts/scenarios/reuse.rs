@@ -3,6 +3,7 @@
 use crate::host::{Books, start, storm};
 use crate::inner::{SWAPPED_SIZE, be_taker, hand_over, let_taker_go, retire};
 use std::alloc::{Layout, alloc, dealloc, realloc};
+use std::hint::black_box;
 use std::thread;
 
 const LAYOUT: Layout = match Layout::from_size_align(SWAPPED_SIZE, 8) {
@@ -34,14 +35,14 @@ pub(crate) fn keeps_the_books() {
 fn give_up(by_dealloc: bool) {
     // SAFETY: each block is used with its own layout, and freed once.
     unsafe {
-        let block = alloc(LAYOUT);
+        let block = black_box(alloc(LAYOUT));
         assert!(!block.is_null(), "memory for a test");
         hand_over(true);
         if by_dealloc {
             dealloc(block, LAYOUT);
             return hand_over(false);
         }
-        let grown = realloc(block, LAYOUT, GROWN);
+        let grown = black_box(realloc(block, LAYOUT, GROWN));
         hand_over(false);
         dealloc(
             grown,

@@ -59,10 +59,8 @@ unsafe fn set_signal_stack(start: *mut c_void, size: usize) {
         ss_size: size,
     };
     // SAFETY: the caller vouches for the memory.
-    assert_eq!(
-        unsafe { libc::sigaltstack(&raw const stack, null_mut()) },
-        0
-    );
+    let result = unsafe { libc::sigaltstack(&raw const stack, null_mut()) };
+    assert_eq!(result, 0);
 }
 
 /// As small a signal stack as this build and inner allocator can do with.
@@ -113,10 +111,8 @@ pub(crate) fn storm_of_signals() {
         }
         use_small_signal_stack();
         // SAFETY: reads the local above.
-        assert_eq!(
-            unsafe { libc::setitimer(libc::ITIMER_PROF, &raw const timer, null_mut()) },
-            0
-        );
+        let result = unsafe { libc::setitimer(libc::ITIMER_PROF, &raw const timer, null_mut()) };
+        assert_eq!(result, 0);
         let mut random = Rng::with_seed(9);
         while HANDLED.load(Relaxed) < wanted {
             churn(&mut random, 50);
@@ -207,8 +203,10 @@ int until_jump(void (*work)(void *), void *with) {
 void jump(void) { siglongjmp(place, 1); }
 "#;
 
+type UntilJump = extern "C" fn(extern "C" fn(*mut c_void), *mut c_void) -> c_int;
+
 struct Jumps {
-    until_jump: extern "C" fn(extern "C" fn(*mut c_void), *mut c_void) -> c_int,
+    until_jump: UntilJump,
     jump: extern "C" fn(),
 }
 
@@ -264,8 +262,8 @@ fn jump_out(attempt: impl Fn() -> bool) {
     // SAFETY: the functions of the source above, of these types.
     let _ = JUMP.set(unsafe {
         Jumps {
-            until_jump: transmute::<*mut c_void, _>(library.symbol("until_jump")),
-            jump: transmute::<*mut c_void, _>(library.symbol("jump")),
+            until_jump: transmute::<*mut c_void, UntilJump>(library.symbol("until_jump")),
+            jump: transmute::<*mut c_void, extern "C" fn()>(library.symbol("jump")),
         }
     });
     handle(libc::SIGTRAP, jump_when_due);
@@ -278,7 +276,7 @@ fn jump_out(attempt: impl Fn() -> bool) {
         assert!(!attempt(), "a jump before its time");
         usize::MAX - LEFT.load(Relaxed)
     });
-    let attempts = storm(250);
+    let attempts = storm(120);
     let mut jumps = 0;
     for number in 0..attempts {
         LEFT.store(1 + all * number / attempts, Relaxed);

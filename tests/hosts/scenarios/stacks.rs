@@ -59,10 +59,10 @@ fn in_coroutines(random: &mut Rng) {
 fn grow(levels: usize) {
     let kept = block(10 * levels + 1);
     if levels > 0 {
-        let _ = match levels % 2 {
-            0 => stacker::grow(64 << 10, || grow(levels - 1)),
+        match levels % 2 {
+            0 => stacker::grow(256 << 10, || grow(levels - 1)),
             _ => grow(levels - 1),
-        };
+        }
     }
     drop(kept);
 }

@@ -42,10 +42,8 @@ extern "C" fn after_main() {
 fn new_key() -> u32 {
     let mut key = 0;
     // SAFETY: writes to the local above.
-    assert_eq!(
-        unsafe { libc::pthread_key_create(&mut key, Some(destroy)) },
-        0
-    );
+    let result = unsafe { libc::pthread_key_create(&mut key, Some(destroy)) };
+    assert_eq!(result, 0);
     key
 }
 
