@@ -342,14 +342,13 @@ impl Frame {
     /// The class of what is no leak as far as one can tell.
     fn innocent(&self, finding: &Finding, points: &[Point]) -> Class {
         let course = &finding.course;
-        let grew = course.change >= self.least_bytes;
         if course.range < self.least_bytes {
             return self.since_the_start(finding);
         }
         if course.falls {
             return Class::Sawtooth;
         }
-        if !grew {
+        if course.change < self.least_bytes {
             return self.since_the_start(finding);
         }
         if self.times.len() < LEAST_SNAPSHOTS {
@@ -371,7 +370,7 @@ impl Frame {
         self.since_the_start(finding)
     }
 
-    /// What is level now and turns over has warmed up, if it grew in the time that was left out.
+    /// What is level now and turns over has warmed up, if it grew before.
     fn since_the_start(&self, finding: &Finding) -> Class {
         let first = finding.live.first().copied().unwrap_or(0) as f64;
         let last = finding.live.last().copied().unwrap_or(0) as f64;
