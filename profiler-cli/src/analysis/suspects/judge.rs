@@ -342,24 +342,26 @@ impl Frame {
     /// The class of what is no leak as far as one can tell.
     fn innocent(&self, finding: &Finding, points: &[Point]) -> Class {
         let course = &finding.course;
-        let grew = course.change >= self.least_bytes;
         if course.range < self.least_bytes {
             return self.since_the_start(finding);
         }
         if course.falls {
             return Class::Sawtooth;
         }
-        if !grew {
+        if course.change < self.least_bytes {
             return self.since_the_start(finding);
         }
         if self.times.len() < LEAST_SNAPSHOTS {
             return Class::TooLittle;
         }
+        if course.slows || course.is_step {
+            return Class::Warming;
+        }
         let turns_over = finding.turnover.freed_share() >= TURNS_OVER;
         if turns_over && finding.turnover.follows_load {
             return Class::Stable;
         }
-        if course.slows || course.is_step || !self.old_grow(course, points) {
+        if !self.old_grow(course, points) {
             return Class::Warming;
         }
         if course.p <= 0.05 && course.is_directed {
@@ -368,11 +370,12 @@ impl Frame {
         self.since_the_start(finding)
     }
 
-    /// What is level now has warmed up, if it grew in the time that was left out.
+    /// What is level now and turns over has warmed up, if it grew before.
     fn since_the_start(&self, finding: &Finding) -> Class {
         let first = finding.live.first().copied().unwrap_or(0) as f64;
         let last = finding.live.last().copied().unwrap_or(0) as f64;
-        if last - first >= self.least_bytes && last >= 2.0 * first {
+        let turns_over = finding.turnover.freed_share() >= TURNS_OVER;
+        if turns_over && last - first >= self.least_bytes && last >= 2.0 * first {
             Class::Warming
         } else {
             Class::Stable
