@@ -30,10 +30,11 @@ pub(crate) fn leave_nothing() {
     let count = count();
     let [_, first, last] = [400, 400, count].map(run);
     assert_eq!(last.losses.threads_unregistered, 0);
-    // Mapped and in use: a stack that is met late may touch a page of some tables, but one state in
-    // a thousand that were not given back would be more.
+    // Mapped and in use, pages that were only read included: a stack that is met late may touch a
+    // page of some tables, and a snapshot of later births reads more columns. But one state in a
+    // thousand that were not given back would be ten times as much.
     let grown = last.overhead.tables_bytes as i64 - first.overhead.tables_bytes as i64;
-    assert!(grown <= 64 << 10, "{grown} bytes more for {count} threads");
+    assert!(grown <= 256 << 10, "{grown} bytes more for {count} threads");
     let grown = last.totals.live_bytes - first.totals.live_bytes;
     assert!(grown <= 4 << 10, "{grown} bytes more for {count} threads");
 }
