@@ -4,6 +4,7 @@
 use crate::call_paths::on_path;
 use crate::take;
 use std::alloc::{Layout, alloc, dealloc};
+use std::hint::black_box;
 use std::sync::Barrier;
 
 const THREADS: usize = 1_000;
@@ -70,7 +71,7 @@ fn work(thread: usize) {
         on_path(site, LEVELS, &mut || {
             let layout = Layout::from_size_align(SIZE, 8).unwrap();
             // SAFETY: the size is not zero, and the block is freed as it was made, once.
-            unsafe { dealloc(alloc(layout), layout) };
+            unsafe { dealloc(black_box(alloc(layout)), layout) };
         });
     }
 }
