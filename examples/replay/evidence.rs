@@ -112,9 +112,17 @@ pub(crate) struct Evidence {
     pub(crate) compose_in_widest_path: bool,
     /// Owners after warm-up, the largest growth first.
     pub(crate) owners: Vec<Owner>,
-    /// What `heaplens suspects` says after the fourth step of the busy hours: each owner that it
-    /// names and its class, the first suspect first.
-    pub(crate) suspects: Vec<(String, Class)>,
+    /// What `heaplens suspects` says after the fourth step of the busy hours, the first suspect first.
+    pub(crate) suspects: Vec<Judged>,
+}
+
+/// An owner that `heaplens suspects` names.
+#[derive(Debug, Clone)]
+pub(crate) struct Judged {
+    pub(crate) owner: String,
+    pub(crate) class: Class,
+    /// The type whose memory it retains, where names tell.
+    pub(crate) retained: Option<String>,
 }
 
 /// Reads the snapshots of a run. Draws the growth after warm-up to `svg`, where there is one.
@@ -188,7 +196,7 @@ fn load(snapshot: &Path) -> Result<Profile, String> {
 }
 
 /// The classes of all owners that `heaplens suspects` names.
-fn suspicions(files: &[PathBuf]) -> Result<Vec<(String, Class)>, String> {
+fn suspicions(files: &[PathBuf]) -> Result<Vec<Judged>, String> {
     let explain = |error: heaplens_cli::Error| error.to_string();
     let mut notes = Vec::new();
     let runs = input::runs(files, &mut input::quiet, &mut notes).map_err(explain)?;
@@ -197,12 +205,15 @@ fn suspicions(files: &[PathBuf]) -> Result<Vec<(String, Class)>, String> {
     let history =
         input::history::load(run, &options, &mut input::quiet, &mut notes).map_err(explain)?;
     let suspects = suspects(&history);
-    let name = |finding: &Finding| short(&printable(history.profile.name(finding.node)));
-    Ok(suspects
-        .findings
-        .iter()
-        .map(|finding| (name(finding), finding.class))
-        .collect())
+    let profile = &history.profile;
+    let judged = |finding: &Finding| Judged {
+        owner: short(&printable(profile.name(finding.node))),
+        class: finding.class,
+        retained: profile
+            .retained_type(finding.site())
+            .map(|retained| printable(&retained).into_owned()),
+    };
+    Ok(suspects.findings.iter().map(judged).collect())
 }
 
 fn draw(diff: &Diff<'_>, svg: &Path) -> std::io::Result<()> {

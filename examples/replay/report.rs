@@ -80,8 +80,10 @@ pub(crate) fn named(evidence: &Evidence) {
     println!("   Innocent: the cache     {cache}");
     println!("             the database  {database}");
     println!("\n   `heaplens suspects`, after the fourth snapshot of the busy hours:");
-    for (owner, class) in evidence.suspects.iter().take(SUSPECTS) {
-        println!("   {:>18}  {owner}", class.name());
+    for judged in evidence.suspects.iter().take(SUSPECTS) {
+        let retained = judged.retained.as_ref();
+        let retained = retained.map_or(String::new(), |retained| format!("  ({retained})"));
+        println!("   {:>18}  {}{retained}", judged.class.name(), judged.owner);
     }
 }
 

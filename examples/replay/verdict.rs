@@ -2,7 +2,7 @@
 
 use heaplens_cli::analysis::suspects::Class;
 
-use super::evidence::{Evidence, Part};
+use super::evidence::{Evidence, Judged, Part};
 use super::run::Run;
 
 /// The least share of the growth that must lead through `compose`.
@@ -39,11 +39,14 @@ pub(crate) fn leak_is_named(run: &Run, evidence: &Evidence) -> Vec<String> {
             share * 100.0
         ));
     }
-    let leaks: Vec<&str> = evidence.leaks().collect();
+    let leaks: Vec<&str> = evidence.leaks().map(|leak| leak.owner.as_str()).collect();
     if leaks.first().and_then(|owner| Part::of(owner)) != Some(Part::Compose) {
         wrong.push(format!(
             "`heaplens suspects` does not name composition as the first leak, but {leaks:?}"
         ));
+    }
+    if evidence.leaks().any(|leak| leak.retained.is_none()) {
+        wrong.push("`heaplens suspects` does not say which type is retained".to_owned());
     }
     for owner in &leaks {
         if let Some(part @ (Part::Cache | Part::Database)) = Part::of(owner) {
@@ -76,10 +79,10 @@ pub(crate) fn leak_is_gone(run: &Run, fixed: &Evidence, leaking: &Evidence) -> V
             "with the fix the service grew by {left} bytes, without by {leaked}"
         ));
     }
-    let leaks: Vec<&str> = fixed.leaks().collect();
-    if !leaks.is_empty() {
+    for leak in fixed.leaks() {
         wrong.push(format!(
-            "with the fix `heaplens suspects` accuses {leaks:?}"
+            "with the fix `heaplens suspects` accuses {}",
+            leak.owner
         ));
     }
     wrong
@@ -87,11 +90,10 @@ pub(crate) fn leak_is_gone(run: &Run, fixed: &Evidence, leaking: &Evidence) -> V
 
 impl Evidence {
     /// Owners that `heaplens suspects` says leak, the fastest first.
-    pub(crate) fn leaks(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn leaks(&self) -> impl Iterator<Item = &Judged> {
         self.suspects
             .iter()
-            .filter(|(_, class)| *class == Class::Leak)
-            .map(|(owner, _)| owner.as_str())
+            .filter(|judged| judged.class == Class::Leak)
     }
 
     /// The share of the growth after warm-up that leads through `compose`, from 0 to 1.
@@ -107,6 +109,14 @@ impl Evidence {
 mod tests {
     use super::super::evidence::{Memory, Owner};
     use super::*;
+
+    fn judged(owner: &str, class: Class) -> Judged {
+        Judged {
+            owner: owner.to_owned(),
+            class,
+            retained: Some("Vec<u8>".to_owned()),
+        }
+    }
 
     fn run(registered: u64) -> Run {
         let file = || "snapshot.json.gz".into();
@@ -147,8 +157,8 @@ mod tests {
             .map(owner)
             .into(),
             suspects: vec![
-                ("widget::compose::a".to_owned(), Class::Leak),
-                ("widget::cache::insert".to_owned(), Class::Warming),
+                judged("widget::compose::a", Class::Leak),
+                judged("widget::cache::insert", Class::Warming),
             ],
         }
     }
@@ -172,8 +182,9 @@ mod tests {
         ] {
             assert_eq!(leaking(|e| e.owners[2].function = suspect.into()).len(), 1);
         }
-        assert_eq!(leaking(|e| e.suspects[0].1 = Class::Stable).len(), 1);
-        assert_eq!(leaking(|e| e.suspects[1].1 = Class::Leak).len(), 1);
+        assert_eq!(leaking(|e| e.suspects[0].class = Class::Stable).len(), 1);
+        assert_eq!(leaking(|e| e.suspects[1].class = Class::Leak).len(), 1);
+        assert_eq!(leaking(|e| e.suspects[0].retained = None).len(), 1);
         assert_eq!(leak_is_named(&run(0), &evidence(100 << 20)).len(), 1);
     }
 

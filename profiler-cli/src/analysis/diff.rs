@@ -267,6 +267,13 @@ impl<'a> Diff<'a> {
         owners
     }
 
+    /// Units of work that one run reported between the two; `None` where it reported none, and for
+    /// different runs.
+    pub fn work_done(&self) -> Option<u64> {
+        let work = self.after.work_done().checked_sub(self.before.work_done());
+        work.filter(|&work| work > 0 && self.same_runs)
+    }
+
     /// Whether any number is an estimate.
     pub fn is_sampled(&self) -> bool {
         self.before.is_sampled() || self.after.is_sampled()

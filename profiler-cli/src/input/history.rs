@@ -4,13 +4,14 @@
 //! one has the paths of all others, and within a run equal addresses are equal code. The others are
 //! read one at a time, and nothing but their numbers is kept.
 
-use heaplens::snapshot::{self, AGE_BOUNDS_SECONDS, Ages, Module, Snapshot, Symbols};
+use heaplens::snapshot::{self, AGE_BOUNDS_SECONDS, Module, Snapshot, Symbols};
 use rustc_hash::FxHashMap;
 
 use super::runs::Run;
 use super::{Options, Step, names_of};
-use crate::analysis::suspects::history::{BOUNDS, History, HistoryBuilder, Point};
+use crate::analysis::suspects::history::{History, HistoryBuilder, Point};
 use crate::error::Error;
+use crate::profile::ages::older_than;
 use crate::profile::{NodeId, ProfileBuilder, Source, Values};
 
 /// Snapshots that are read of a run; of more, those at even distances.
@@ -104,7 +105,7 @@ impl RunReader {
         let points = sites.stack.iter().enumerate().filter_map(|(row, &stack)| {
             let point = Point {
                 values: Values::of_site(sites, row),
-                older: older(&sites.ages, row),
+                older: AGE_BOUNDS_SECONDS.map(|bound| older_than(&sites.ages, row, bound)),
             };
             Some(((*nodes.get(stack as usize)?)?, point))
         });
@@ -119,23 +120,6 @@ impl RunReader {
     pub fn finish(self) -> History {
         self.history.finish()
     }
-}
-
-/// Live bytes of a site by the least age. A file's own bounds count as the next lower one of ours.
-fn older(ages: &Ages, row: usize) -> [i64; BOUNDS] {
-    let mut older = [0; BOUNDS];
-    for (class, column) in ages.live_bytes.iter().enumerate().skip(1) {
-        let Some(&surely) = ages.bounds_seconds.get(class - 1) else {
-            continue;
-        };
-        let bytes = column.get(row).copied().unwrap_or(0);
-        for (sum, bound) in older.iter_mut().zip(AGE_BOUNDS_SECONDS) {
-            if surely >= bound {
-                *sum = i64::saturating_add(*sum, bytes);
-            }
-        }
-    }
-    older
 }
 
 /// Finds rows of the newest snapshot by what they stand for.

@@ -19,7 +19,7 @@ pub mod workspace;
 
 use std::path::{Path, PathBuf};
 
-use heaplens::snapshot::{self, Ages, Header, Limits, Snapshot, Symbols};
+use heaplens::snapshot::{self, Header, Limits, Snapshot, Symbols};
 
 use crate::error::Error;
 use crate::profile::{Filter, OwnCrates, Profile, ProfileBuilder};
@@ -109,9 +109,7 @@ pub fn load<P: AsRef<Path>>(
             number: at + 1,
             of: files.len(),
         });
-        let mut snapshot = snapshot::read(file, &options.limits)?;
-        // Half of the numbers, and no part of a profile.
-        snapshot.sites.ages = Ages::default();
+        let snapshot = snapshot::read(file, &options.limits)?;
         let symbols = names_of(&snapshot, options, progress, &mut notes);
         builder.add(
             &file.to_string_lossy(),

@@ -2,6 +2,7 @@
 
 use heaplens::snapshot::{SPECIAL_MODULE, Snapshot, SpecialFrame, Symbols};
 
+use super::ages::{old_seconds, older_than};
 use super::call_tree::AHEAD;
 use super::owner::{Origin, OwnCrates, OwnerRules, is_allocator_entry, is_allocator_symbol};
 use super::qualify::Qualifier;
@@ -25,6 +26,7 @@ pub struct ProfileBuilder {
     sites: SitesByNode,
     sources: Vec<Source>,
     rules: OwnerRules,
+    old_seconds: Option<u64>,
 }
 
 impl ProfileBuilder {
@@ -36,6 +38,7 @@ impl ProfileBuilder {
             sites: SitesByNode::default(),
             sources: Vec::new(),
             rules: OwnerRules::new(own),
+            old_seconds: None,
         }
     }
 
@@ -48,13 +51,20 @@ impl ProfileBuilder {
         snapshot: &Snapshot,
         symbols: Option<&Symbols>,
     ) -> Vec<NodeId> {
+        if self.sources.is_empty() {
+            self.old_seconds = old_seconds(&snapshot.header);
+        }
         let nodes = self.add_stacks(snapshot, symbols);
         let sites = &snapshot.sites;
         for (row, &stack) in sites.stack.iter().enumerate() {
             let Some(&node) = nodes.get(stack as usize) else {
                 continue;
             };
-            self.sites.add(node, &Values::of_site(sites, row));
+            let mut values = Values::of_site(sites, row);
+            if let Some(seconds) = self.old_seconds {
+                values.old_bytes = older_than(&sites.ages, row, seconds);
+            }
+            self.sites.add(node, &values);
         }
         self.rules
             .add_executable(&snapshot.header.program.executable);
@@ -109,6 +119,7 @@ impl ProfileBuilder {
             tree,
             sites,
             sources,
+            old_seconds,
             ..
         } = self;
         let tree = tree.finish();
@@ -174,6 +185,7 @@ impl ProfileBuilder {
             totals,
             unfiltered: totals,
             sources,
+            old_seconds,
         };
         if filter.is_empty() {
             return (profile, site_of.into_iter().map(Some).collect());

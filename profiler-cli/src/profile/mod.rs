@@ -10,6 +10,7 @@
 //! stack (`__rust_alloc`, `alloc::alloc::…`, heaplens) are left out, so a stack begins at the
 //! function that allocates. And sites whose stacks are equal from there on are one.
 
+pub mod ages;
 mod call_tree;
 mod filter;
 mod frames;
@@ -61,6 +62,7 @@ pub struct Profile {
     totals: Values,
     unfiltered: Values,
     sources: Vec<Source>,
+    old_seconds: Option<u64>,
 }
 
 impl Profile {
@@ -87,6 +89,19 @@ impl Profile {
     /// The sum over all sites of the snapshots, whether they passed the [`Filter`] or not.
     pub fn unfiltered(&self) -> &Values {
         &self.unfiltered
+    }
+
+    /// The age from which blocks count in [`Values::old_bytes`], in seconds: by the first snapshot.
+    /// `None` if it was too young to have old blocks.
+    pub fn old_seconds(&self) -> Option<u64> {
+        self.old_seconds
+    }
+
+    /// Units of work that the programs had reported.
+    pub fn work_done(&self) -> u64 {
+        self.sources
+            .iter()
+            .fold(0, |sum, source| sum.saturating_add(source.header.work_done))
     }
 
     /// The snapshots that were added up, in the order in which they were given.

@@ -16,6 +16,9 @@ pub struct Values {
     pub total_bytes: u64,
     /// Blocks ever allocated.
     pub total_count: u64,
+    /// Of `live_bytes`, those of blocks that are surely old: see
+    /// [`Profile::old_seconds`](super::Profile::old_seconds).
+    pub old_bytes: i64,
     /// Variance of `live_bytes` in bytes squared; 0 for exact numbers.
     pub live_bytes_variance: f64,
     /// Variance of `total_bytes` in bytes squared; 0 for exact numbers.
@@ -23,7 +26,7 @@ pub struct Values {
 }
 
 impl Values {
-    /// Row `row` of a snapshot's sites.
+    /// Row `row` of a snapshot's sites; nothing is old.
     pub fn of_site(sites: &Sites, row: usize) -> Self {
         fn at<T: Copy + Default>(column: &[T], row: usize) -> T {
             column.get(row).copied().unwrap_or_default()
@@ -33,6 +36,7 @@ impl Values {
             live_count: at(&sites.live_count, row),
             total_bytes: at(&sites.total_bytes, row),
             total_count: at(&sites.total_count, row),
+            old_bytes: 0,
             live_bytes_variance: at(&sites.live_bytes_variance, row),
             total_bytes_variance: at(&sites.total_bytes_variance, row),
         }
@@ -44,6 +48,7 @@ impl Values {
         self.live_count = self.live_count.saturating_add(other.live_count);
         self.total_bytes = self.total_bytes.saturating_add(other.total_bytes);
         self.total_count = self.total_count.saturating_add(other.total_count);
+        self.old_bytes = self.old_bytes.saturating_add(other.old_bytes);
         self.live_bytes_variance += other.live_bytes_variance;
         self.total_bytes_variance += other.total_bytes_variance;
     }

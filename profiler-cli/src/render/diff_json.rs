@@ -14,6 +14,10 @@ struct Document<'a, O: Serialize, R: Serialize> {
     before_snapshots: Vec<JsonSource<'a>>,
     after_snapshots: Vec<JsonSource<'a>>,
     sampled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    work_done: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_seconds: Option<u64>,
     totals: Totals,
     owners: O,
     row_count: usize,
@@ -45,6 +49,8 @@ struct Owner<'a> {
 #[derive(Serialize)]
 struct Row<'a> {
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_bytes: Option<i64>,
     #[serde(flatten)]
     numbers: Sides,
     owner: JsonFrame<'a>,
@@ -64,6 +70,8 @@ pub fn write(diff: &Diff<'_>, limit: usize, out: &mut dyn Write) -> io::Result<(
             before_snapshots: json::sources(before),
             after_snapshots: json::sources(after),
             sampled: diff.is_sampled(),
+            work_done: diff.work_done(),
+            old_seconds: after.old_seconds(),
             totals: Totals {
                 numbers: sides(diff, before.totals(), after.totals()),
                 grown_bytes: diff.grown_bytes(),
@@ -94,6 +102,10 @@ fn json_row<'a>(diff: &Diff<'a>, state: State, row: &diff::Row) -> Row<'a> {
             State::Shrank => "shrank",
             State::Gone => "gone",
         },
+        old_bytes: diff
+            .profile(Side::After)
+            .old_seconds()
+            .map(|_| row.after.old_bytes),
         numbers: sides(diff, &row.before, &row.after),
         owner: JsonFrame::new(profile, profile.owner(row.example)),
         retained_type: profile.retained_type(row.example),

@@ -93,9 +93,17 @@ fn summary(diff: &Diff<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(
         out,
-        ": grew {}, shrank {}",
+        ": grew {}, shrank {}{}",
         units::bytes(diff.grown_bytes()),
         units::bytes(diff.shrunk_bytes().saturating_neg()),
+        match diff.work_done() {
+            None => String::new(),
+            Some(work) => format!(
+                ", {} for each of {} units of work",
+                units::change(diff.change() / i64::try_from(work).unwrap_or(i64::MAX)),
+                units::unsigned_count(work),
+            ),
+        },
     )?;
     let owners: Vec<OwnerChange> = diff
         .owners()
@@ -180,6 +188,16 @@ fn path(diff: &Diff<'_>, state: State, row: &Row, out: &mut dyn Write) -> io::Re
         )?;
     }
     let profile = diff.profile(row.side);
+    if let Some(seconds) = diff.profile(Side::After).old_seconds()
+        && row.change() > 0
+    {
+        write!(
+            out,
+            ", {} older than {}",
+            units::share(row.after.old_bytes, row.after.live_bytes),
+            units::span(seconds * 1000),
+        )?;
+    }
     if let Some(retained) = profile.retained_type(row.example) {
         write!(out, ", {}", printable(&retained))?;
     }

@@ -84,6 +84,7 @@ fn values(inspection: &Inspection) -> Values {
         total_count: totals.total_count,
         live_bytes_variance: totals.live_bytes_variance,
         total_bytes_variance: 0.0,
+        old_bytes: 0,
     }
 }
 

@@ -79,6 +79,8 @@ struct JsonFinding<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshots_needed: Option<usize>,
     reasons: Vec<String>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    retained_type: Option<String>,
     stack: JsonStack<'a>,
     paths: Vec<JsonFinding<'a>>,
 }
@@ -193,6 +195,7 @@ fn json_finding<'a>(suspects: &'a Suspects<'a>, finding: &'a Finding) -> JsonFin
         }),
         snapshots_needed: (finding.class == Class::TooLittle).then_some(finding.snapshots_needed),
         reasons: reasons(suspects, finding),
+        retained_type: profile.retained_type(finding.site()),
         stack: JsonStack {
             profile,
             node: finding.node,

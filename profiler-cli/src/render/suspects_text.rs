@@ -9,6 +9,7 @@ use super::{escape::printable, path_text, table, units};
 use crate::analysis::suspects::judge::LEAST_SNAPSHOTS;
 use crate::analysis::suspects::program::{Diagnosis, Limit, Program, Quantity, limit, program};
 use crate::analysis::suspects::{Class, Finding, Suspects};
+use crate::profile::{NodeId, Profile};
 
 /// Leaks that the verdict names.
 const NAMED: usize = 3;
@@ -49,8 +50,9 @@ fn verdict(suspects: &Suspects<'_>, out: &mut dyn Write) -> io::Result<()> {
     for finding in leaks.clone().take(NAMED) {
         writeln!(
             out,
-            "LEAK  {}: {}, {} a day, {} sure",
+            "LEAK  {}{}: {}, {} a day, {} sure",
             printable(profile.name(finding.node)),
+            retained(profile, finding.site()),
             units::rate(finding.rate.rate),
             units::bytes((finding.rate.rate * SECONDS_A_DAY) as i64),
             percent(confidence(suspects, finding)),
@@ -215,11 +217,24 @@ fn suspect(suspects: &Suspects<'_>, finding: &Finding, out: &mut dyn Write) -> i
         writeln!(out, "  {reason}")?;
     }
     for path in finding.paths.iter().take(PATHS) {
-        writeln!(out, "\n  {} by the path", units::rate(path.rate.rate),)?;
+        writeln!(
+            out,
+            "\n  {} by the path{}",
+            units::rate(path.rate.rate),
+            retained(profile, path.node),
+        )?;
         path_text::write(profile, path.node, out)?;
     }
     match finding.paths.len().saturating_sub(PATHS) {
         0 => Ok(()),
         more => writeln!(out, "\n  and {more} more paths"),
     }
+}
+
+/// The type that a site retains, behind what it is said of.
+fn retained(profile: &Profile, site: NodeId) -> String {
+    profile
+        .retained_type(site)
+        .map(|retained| format!(", {}", printable(&retained)))
+        .unwrap_or_default()
 }

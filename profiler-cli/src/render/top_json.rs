@@ -17,6 +17,9 @@ struct Document<'a, R: Serialize> {
     #[serde(skip_serializing_if = "Option::is_none")]
     base_snapshots: Option<Vec<JsonSource<'a>>>,
     sampled: bool,
+    work_done: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_seconds: Option<u64>,
     totals: Numbers,
     #[serde(skip_serializing_if = "Option::is_none")]
     base_totals: Option<Numbers>,
@@ -29,6 +32,8 @@ struct Row<'a> {
     name: &'a str,
     #[serde(flatten)]
     values: Numbers,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_bytes: Option<i64>,
     share: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     base: Option<Numbers>,
@@ -74,6 +79,8 @@ pub fn write(
             snapshots: json::sources(profile),
             base_snapshots: base.map(json::sources),
             sampled,
+            work_done: profile.work_done(),
+            old_seconds: profile.old_seconds(),
             totals: Numbers::new(profile.totals(), sampled),
             base_totals: base.map(|base| Numbers::new(base.totals(), base_sampled)),
             row_count: rows.len(),
@@ -102,6 +109,7 @@ fn json_row<'a>(row: &TopRow<'a>, by: By, whole: Whole) -> Row<'a> {
     Row {
         name: row.name(by),
         values: Numbers::new(values, whole.sampled),
+        old_bytes: profile.old_seconds().map(|_| values.old_bytes),
         share: if whole.live_bytes > 0 { share } else { 0.0 },
         base: base
             .as_ref()

@@ -26,10 +26,14 @@ pub fn write(
     }
     writeln!(
         out,
-        " in {} blocks, ever allocated {} in {} blocks\n",
+        " in {} blocks, ever allocated {} in {} blocks{}\n",
         units::count(totals.live_count),
         units::unsigned_bytes(totals.total_bytes),
-        units::count(i64::try_from(totals.total_count).unwrap_or(i64::MAX)),
+        units::unsigned_count(totals.total_count),
+        match profile.work_done() {
+            0 => String::new(),
+            work => format!(", for {} units of work", units::unsigned_count(work)),
+        },
     )?;
     if rows.is_empty() {
         return writeln!(out, "Nothing was recorded.");
@@ -43,7 +47,7 @@ pub fn write(
         .map(|row| row.profile.retained_type(row.example))
         .collect();
     let with_types = types.iter().any(Option::is_some);
-    let mut lines = vec![heading(by, sort, sampled, with_base, with_types)];
+    let mut lines = vec![heading(profile, by, sort, with_base, with_types)];
     for (row, retained) in rows_shown.iter().zip(&types) {
         let values = &row.values;
         let measure = sort.measure(values, row.base.as_ref());
@@ -55,6 +59,9 @@ pub fn write(
             line.push(units::error(values.live_bytes_error()));
         }
         line.push(units::count(values.live_count));
+        if profile.old_seconds().is_some() {
+            line.push(units::share(values.old_bytes, values.live_bytes));
+        }
         if with_base {
             line.push(units::change(
                 Sort::Growth.measure(values, row.base.as_ref()),
@@ -88,12 +95,21 @@ fn whole(profile: &Profile, rows: &[TopRow<'_>], sort: Sort) -> i64 {
     }
 }
 
-fn heading(by: By, sort: Sort, sampled: bool, with_base: bool, with_types: bool) -> Vec<String> {
+fn heading(
+    profile: &Profile,
+    by: By,
+    sort: Sort,
+    with_base: bool,
+    with_types: bool,
+) -> Vec<String> {
+    let old_seconds = profile.old_seconds();
+    let old = old_seconds.map(|seconds| format!(">{}", units::span(seconds * 1000)));
     let mut heading = vec!["share", "live"];
-    if sampled {
+    if profile.is_sampled() {
         heading.push("95 %");
     }
     heading.push("blocks");
+    heading.extend(old.as_deref());
     if with_base {
         heading.push("growth");
     }

@@ -87,6 +87,11 @@ pub fn error(half_width: f64) -> String {
     format!("±{}", bytes(half_width.round() as i64))
 }
 
+/// A count that is never negative.
+pub fn unsigned_count(count: u64) -> String {
+    self::count(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
 /// A count with separators: `1,234,567`.
 pub fn count(count: i64) -> String {
     let digits = count.unsigned_abs().to_string();

@@ -1,5 +1,6 @@
 //! Drives the built command on made-up snapshots.
 
+mod ages;
 mod bombs;
 mod browser;
 mod diff;

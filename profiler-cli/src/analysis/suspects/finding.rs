@@ -120,6 +120,12 @@ impl Suspects<'_> {
 }
 
 impl Finding {
+    /// Where the bytes that the judgement rests on are allocated: the path that leaks most, if one
+    /// does.
+    pub fn site(&self) -> NodeId {
+        self.paths.first().map_or(self.node, |path| path.node)
+    }
+
     /// The owner of leaking paths leaks, however it looks as a whole.
     pub(super) fn with_paths(mut self, paths: Vec<Finding>) -> Self {
         if let (Some(first), true) = (paths.first(), self.class != Class::Leak) {
