@@ -180,7 +180,7 @@ pub(crate) fn gather(run: &Run, svg: Option<&Path>) -> Result<Evidence, String> 
             .map(|owner| {
                 let profile = diff.profile(owner.side);
                 Owner {
-                    function: short(&printable(profile.name(owner.node))),
+                    function: printable(profile.name(owner.node)).into_owned(),
                     place: place(profile, owner.node),
                     change: owner.change(),
                 }
@@ -207,7 +207,7 @@ fn suspicions(files: &[PathBuf]) -> Result<Vec<Judged>, String> {
     let suspects = suspects(&history);
     let profile = &history.profile;
     let judged = |finding: &Finding| Judged {
-        owner: short(&printable(profile.name(finding.node))),
+        owner: printable(profile.name(finding.node)).into_owned(),
         class: finding.class,
         retained: profile
             .retained_type(finding.site())
@@ -279,9 +279,4 @@ fn place(profile: &Profile, node: NodeId) -> Option<String> {
     let file = profile.frames().file(frame.function)?;
     let file = file.rsplit_once("examples/").map_or(file, |(_, file)| file);
     Some(format!("{}:{}", printable(file), frame.line))
-}
-
-/// A function's name from the module `widget` on: what stands before is the same for all of them.
-fn short(function: &str) -> String {
-    function.replace("incident::widget_service::widget::", "")
 }

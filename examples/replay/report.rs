@@ -54,7 +54,7 @@ pub(crate) fn owners(evidence: &Evidence) {
             "   {:>11} {:>7}  {:26} {}",
             units::change(owner.change),
             units::share(owner.change, evidence.grown),
-            owner.function,
+            short(&owner.function),
             style(owner.place.as_deref().unwrap_or("")).dim(),
         );
     }
@@ -82,8 +82,13 @@ pub(crate) fn named(evidence: &Evidence) {
     println!("\n   `heaplens suspects`, after the fourth snapshot of the busy hours:");
     for judged in evidence.suspects.iter().take(SUSPECTS) {
         let retained = judged.retained.as_ref();
-        let retained = retained.map_or(String::new(), |retained| format!("  ({retained})"));
-        println!("   {:>18}  {}{retained}", judged.class.name(), judged.owner);
+        let retained =
+            retained.map_or(String::new(), |retained| format!("  ({})", short(retained)));
+        println!(
+            "   {:>18}  {}{retained}",
+            judged.class.name(),
+            short(&judged.owner)
+        );
     }
 }
 
@@ -167,4 +172,9 @@ mod tests {
         assert_eq!(curve(&values), "▁▅█");
         assert_eq!(curve(&[Duration::ZERO]), "▁");
     }
+}
+
+/// A function's name from the module `widget` on: what stands before is the same for all of them.
+fn short(function: &str) -> String {
+    function.replace("incident::widget_service::widget::", "")
 }
