@@ -162,6 +162,11 @@ fn curve(values: &[Duration]) -> String {
     values.iter().map(bar).collect()
 }
 
+/// A function's name from the module `widget` on: what stands before is the same for all of them.
+fn short(function: &str) -> String {
+    function.replace("incident::widget_service::widget::", "")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,9 +177,4 @@ mod tests {
         assert_eq!(curve(&values), "▁▅█");
         assert_eq!(curve(&[Duration::ZERO]), "▁");
     }
-}
-
-/// A function's name from the module `widget` on: what stands before is the same for all of them.
-fn short(function: &str) -> String {
-    function.replace("incident::widget_service::widget::", "")
 }

@@ -53,7 +53,7 @@ fn main() {
     for at in 0..SCENARIOS * RUNS {
         // Neighbours are other scenarios, so a tenth has of each kind.
         let (scenario, repetition) = (at % SCENARIOS, at / SCENARIOS);
-        if all || (scenario + 3 * repetition + tenth) % TENTH == 0 {
+        if all || (scenario + 3 * repetition + tenth).is_multiple_of(TENTH) {
             for leaks in [true, false] {
                 runs.push(Run::new(scenario, seed * 1_000 + repetition, leaks));
             }
