@@ -68,8 +68,9 @@ fn drive(client: &Client) -> Result<Run, String> {
     for step in 0..STEPS {
         let views = script.busy_views(VIEWS_PER_STEP);
         steps.push(send(client, &views, &|| progress.done())?);
+        let snapshot = client.snapshot("busy")?;
         if step < EARLY_STEPS {
-            early.push(client.snapshot("busy")?);
+            early.push(snapshot);
         }
     }
     drop(progress);

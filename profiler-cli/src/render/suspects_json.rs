@@ -138,6 +138,7 @@ fn process(program: &Program) -> Process {
     Process {
         diagnosis: match program.diagnosis {
             Diagnosis::Leak => "leak",
+            Diagnosis::LeakOrCache => "leak-or-cache",
             Diagnosis::Cache => "cache",
             Diagnosis::Fragmentation => "fragmentation",
             Diagnosis::Untracked => "untracked",

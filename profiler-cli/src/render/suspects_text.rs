@@ -106,6 +106,9 @@ fn limit_line(limit: &Limit) -> String {
 fn program_line(program: &Program) -> String {
     let what = match program.diagnosis {
         Diagnosis::Leak => "leak: live memory of the code above grows",
+        Diagnosis::LeakOrCache => {
+            "leak or cache: live memory grows, and it is too early to tell which"
+        }
         Diagnosis::Cache => "cache: live memory grows, and nothing of it leaks",
         Diagnosis::Fragmentation => {
             "fragmentation: the allocator keeps more and more, live memory does not grow"

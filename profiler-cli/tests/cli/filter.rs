@@ -140,3 +140,34 @@ fn patterns_and_formats_that_make_no_sense_are_explained() {
         "{line}"
     );
 }
+
+#[test]
+fn suspects_are_filtered_too() {
+    let folder = tempdir().unwrap();
+    for minute in 1..=9 {
+        let bytes = 1_000_000 * minute as i64;
+        Fixture::new(minute)
+            .site(&[MAIN, COMPOSE], bytes, 1_000 * minute as i64)
+            .site(&[MAIN, CACHE], 2 * bytes, 2_000 * minute as i64)
+            .write(&folder, &format!("{minute}.json.gz"));
+    }
+    let owners = |filter: &[&str]| -> Vec<String> {
+        let mut args = args!["suspects", folder.path(), "--format", "json"];
+        args.extend(filter.iter().map(Into::into));
+        let suspects = json(args);
+        let findings = suspects["findings"].as_array().unwrap();
+        findings
+            .iter()
+            .map(|finding| finding["owner"]["function"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        owners(&[]),
+        ["shop::cache::put", "shop::compose::compose_complex"]
+    );
+    assert_eq!(
+        owners(&["--focus", "compose"]),
+        ["shop::compose::compose_complex"]
+    );
+    assert_eq!(owners(&["--ignore", "compose"]), ["shop::cache::put"]);
+}

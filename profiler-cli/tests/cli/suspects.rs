@@ -242,3 +242,25 @@ fn wrong_input_is_one_line() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("not a size such as 512MiB"));
 }
+
+/// Quiet for eight minutes, then a leak, of which the last snapshot came late.
+#[test]
+fn a_late_snapshot_does_not_make_growth_look_like_chance() {
+    let folder = tempdir().unwrap();
+    let minutes = (1..=12).chain([24]);
+    for (at, minute) in minutes.enumerate() {
+        let at_minute = |minute: i64| 1_000_000 * (minute - 7).max(1);
+        let leaked = at_minute(minute as i64);
+        let old = at_minute(minute as i64 - 6);
+        Fixture::new(minute)
+            .site(&[MAIN, COMPOSE], leaked, leaked / 1_000)
+            .with(|snapshot| {
+                snapshot.sites.total_bytes[0] = leaked as u64;
+                set_ages(snapshot, 2, &[old]);
+            })
+            .write(&folder, &format!("{at:02}.json.gz"));
+    }
+    let document = json(args!["suspects", folder.path(), "--format", "json"]);
+    let class = &class_of(&document, "shop::compose::compose_complex")["class"];
+    assert!(class == "leak" || class == "too-little-data", "{class}");
+}

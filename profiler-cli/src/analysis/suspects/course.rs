@@ -76,7 +76,7 @@ impl Course {
             .map(|(time, value)| value - slope.rate * time)
             .collect();
         let steps = steps.min(MOST_STEPS);
-        let drift = drift(values);
+        let drift = drift(times, values);
         Self {
             p: mann_kendall(values),
             slope,

@@ -12,6 +12,8 @@ use crate::analysis::trend::{mann_kendall, theil_sen};
 pub enum Diagnosis {
     /// Live memory of leaking sites grows.
     Leak,
+    /// Live memory grows, and it is too early to tell whether it leaks.
+    LeakOrCache,
     /// Live memory grows, and nothing leaks.
     Cache,
     /// What the allocator keeps grows, and live memory does not.
@@ -79,9 +81,10 @@ pub fn program(suspects: &Suspects<'_>) -> Option<Program> {
         let own = overhead.tables_bytes.saturating_add(overhead.block_bytes);
         Some(bytes(header.memory.rss_bytes?)?.saturating_sub(bytes(own)?))
     });
-    let leaks = suspects.of(Class::Leak).next().is_some();
+    let any = |class| suspects.of(class).next().is_some();
     let diagnosis = match (allocator, resident) {
-        _ if leaks => Diagnosis::Leak,
+        _ if any(Class::Leak) => Diagnosis::Leak,
+        _ if live.grows && any(Class::TooLittle) => Diagnosis::LeakOrCache,
         _ if live.grows => Diagnosis::Cache,
         (Some(allocator), _) if allocator.grows => Diagnosis::Fragmentation,
         (allocator, Some(resident)) if resident.grows => match allocator {

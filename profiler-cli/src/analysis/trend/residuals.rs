@@ -17,17 +17,22 @@ pub fn von_neumann_ratio(residuals: &[f64]) -> f64 {
     (steps / (n - 1.0)) / (spread / n)
 }
 
-/// The sum of all steps over the root of the sum of their squares: about standard normal for steps
-/// without a direction, whatever their sizes. 0 where nothing moves.
-pub fn drift(values: &[f64]) -> f64 {
-    let (mut sum, mut squares) = (0.0, 0.0_f64);
-    for pair in values.windows(2) {
-        let step = pair[1] - pair[0];
-        sum += step;
-        squares += step * step;
+/// The whole change over what it would be by chance if steps had no direction and a variance in
+/// proportion to their time: about standard normal then. With equal times it is the sum of the steps
+/// over the root of the sum of their squares. 0 where nothing moves.
+pub fn drift(times: &[f64], values: &[f64]) -> f64 {
+    let (mut change, mut span, mut variances, mut steps) = (0.0, 0.0, 0.0, 0.0);
+    for (value, time) in values.windows(2).zip(times.windows(2)) {
+        let (step, length) = (value[1] - value[0], time[1] - time[0]);
+        if length > 0.0 {
+            change += step;
+            span += length;
+            variances += step * step / length;
+            steps += 1.0;
+        }
     }
-    if squares > 0.0 {
-        sum / squares.sqrt()
+    if variances > 0.0 {
+        change / (variances / steps * span).sqrt()
     } else {
         0.0
     }
@@ -50,8 +55,15 @@ mod tests {
     #[test]
     fn steady_steps_drift() {
         let steady: Vec<f64> = (0..17).map(f64::from).collect();
-        assert!((drift(&steady) - 4.0).abs() < 1e-12);
-        assert_eq!(drift(&[1.0, 2.0, 1.0]), 0.0);
-        assert_eq!(drift(&[1.0, 1.0]), 0.0);
+        assert!((drift(&steady, &steady) - 4.0).abs() < 1e-12);
+        assert_eq!(drift(&[0.0, 1.0, 2.0], &[1.0, 2.0, 1.0]), 0.0);
+        assert_eq!(drift(&[0.0, 1.0], &[1.0, 1.0]), 0.0);
+    }
+
+    #[test]
+    fn a_long_interval_may_make_a_large_step() {
+        // The same growth a second all along, seen at uneven times.
+        let times = [0.0, 1.0, 2.0, 3.0, 4.0, 16.0];
+        assert!((drift(&times, &times) - 5.0_f64.sqrt()).abs() < 1e-12);
     }
 }
