@@ -45,7 +45,12 @@ pub(crate) fn leak_is_named(run: &Run, evidence: &Evidence) -> Vec<String> {
             "`heaplens suspects` does not name composition as the first leak, but {leaks:?}"
         ));
     }
-    if evidence.leaks().any(|leak| leak.retained.is_none()) {
+    // Not of all: the layout index, which grows with the widgets, may count as a leak too.
+    if evidence
+        .leaks()
+        .next()
+        .is_some_and(|leak| leak.retained.is_none())
+    {
         wrong.push("`heaplens suspects` does not say which type is retained".to_owned());
     }
     for owner in &leaks {
