@@ -17,22 +17,23 @@ pub fn von_neumann_ratio(residuals: &[f64]) -> f64 {
     (steps / (n - 1.0)) / (spread / n)
 }
 
-/// The whole change over what it would be by chance if steps had no direction and a variance in
-/// proportion to their time: about standard normal then. With equal times it is the sum of the steps
-/// over the root of the sum of their squares. 0 where nothing moves.
+/// The whole change over what it would be by chance if steps had no direction: about standard normal
+/// then. Whether the variance of a step is in proportion to its time or always the same is not known,
+/// so the one that makes more of the change counts; at equal times they are one. 0 where nothing moves.
 pub fn drift(times: &[f64], values: &[f64]) -> f64 {
-    let (mut change, mut span, mut variances, mut steps) = (0.0, 0.0, 0.0, 0.0);
+    let (mut change, mut span, mut variances, mut squares, mut steps) = (0.0, 0.0, 0.0, 0.0, 0.0);
     for (value, time) in values.windows(2).zip(times.windows(2)) {
         let (step, length) = (value[1] - value[0], time[1] - time[0]);
         if length > 0.0 {
             change += step;
             span += length;
             variances += step * step / length;
+            squares += step * step;
             steps += 1.0;
         }
     }
     if variances > 0.0 {
-        change / (variances / steps * span).sqrt()
+        change / f64::min(variances / steps * span, squares).sqrt()
     } else {
         0.0
     }
