@@ -27,11 +27,15 @@ pub(crate) fn course(run: &Run, evidence: &Evidence) {
         println!("\n   response time      median       p95");
         response_time("first requests", first);
         response_time("last requests", last);
-        let medians: Vec<Duration> = run.steps.iter().map(Times::median).collect();
+        let medians: Vec<i64> = run
+            .steps
+            .iter()
+            .map(|step| step.median().as_micros() as i64)
+            .collect();
         let ratio = last.median().as_secs_f64() / first.median().as_secs_f64().max(1e-9);
         println!(
             "   over the busy hours  {}  the median is {ratio:.1} times as long",
-            curve(&medians)
+            units::sparkline(&medians)
         );
     }
     println!("\n   memory               at start  after warm-up  after load      change");
@@ -147,34 +151,7 @@ fn memory(what: &str, bytes: &Memory) {
     );
 }
 
-/// The values as a row of bars, the tallest for the largest.
-fn curve(values: &[Duration]) -> String {
-    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let largest = values
-        .iter()
-        .max()
-        .map_or(0.0, Duration::as_secs_f64)
-        .max(1e-9);
-    let bar = |value: &Duration| {
-        let step = value.as_secs_f64() / largest * (BARS.len() - 1) as f64;
-        BARS[step.round() as usize]
-    };
-    values.iter().map(bar).collect()
-}
-
 /// A function's name from the module `widget` on: what stands before is the same for all of them.
 fn short(function: &str) -> String {
     function.replace("incident::widget_service::widget::", "")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_tallest_bar_is_the_largest_value() {
-        let values = [0, 50, 100].map(Duration::from_millis);
-        assert_eq!(curve(&values), "▁▅█");
-        assert_eq!(curve(&[Duration::ZERO]), "▁");
-    }
 }

@@ -107,7 +107,7 @@ Example:
 
 /// Where names come from, whose code is whose, and what to look at.
 #[derive(Debug, Clone, Default, Args)]
-pub struct NameArgs {
+pub struct ProfileArgs {
     /// Look for unstripped programs and debug files here too; may be given several times
     #[arg(long = "debug-dir", value_name = "DIR")]
     pub debug_dirs: Vec<PathBuf>,
@@ -123,7 +123,7 @@ pub struct NameArgs {
     pub filter: Filter,
 }
 
-impl NameArgs {
+impl ProfileArgs {
     pub(crate) fn options(&self) -> input::Options {
         input::Options {
             debug_dirs: self.debug_dirs.clone(),
@@ -185,7 +185,7 @@ pub struct TopArgs {
         missing_docs,
         reason = "its type says it, and text here would become help"
     )]
-    pub names: NameArgs,
+    pub profile: ProfileArgs,
 }
 
 /// Forms of a flamegraph.
@@ -218,7 +218,7 @@ pub struct FlamegraphArgs {
         missing_docs,
         reason = "its type says it, and text here would become help"
     )]
-    pub names: NameArgs,
+    pub profile: ProfileArgs,
 }
 
 /// Forms of a diff.
@@ -260,7 +260,7 @@ pub struct DiffArgs {
         missing_docs,
         reason = "its type says it, and text here would become help"
     )]
-    pub names: NameArgs,
+    pub profile: ProfileArgs,
 }
 
 /// Arguments of `heaplens suspects`.
@@ -286,7 +286,7 @@ pub struct SuspectsArgs {
         missing_docs,
         reason = "its type says it, and text here would become help"
     )]
-    pub names: NameArgs,
+    pub profile: ProfileArgs,
 }
 
 fn size(text: &str) -> Result<u64, String> {

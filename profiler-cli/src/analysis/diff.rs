@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 
 use super::identity::identify;
 use crate::profile::{
-    CallTree, FunctionId, NodeId, Profile, TreeBuilder, Values, change_variance, half_width,
+    CallTree, FunctionId, NodeId, Profile, TreeBuilder, Values, change_variance, half_width, run_of,
 };
 
 /// One of the two profiles.
@@ -203,6 +203,13 @@ impl<'a> Diff<'a> {
         (self.profile(side), function)
     }
 
+    /// A function for each identity that the tree's labels can be, in their order.
+    pub fn functions(&self) -> impl Iterator<Item = (&'a Profile, FunctionId)> {
+        let labels = self.tree.nodes().map(|node| self.tree.label(node));
+        let identities = labels.max().map_or(0, |last| last + 1);
+        (0..identities).map(|identity| self.function(identity))
+    }
+
     /// The identity of a function of one side.
     pub fn identity(&self, side: Side, function: FunctionId) -> u32 {
         self.identities[side as usize][function as usize]
@@ -312,18 +319,11 @@ fn graft(builder: &mut TreeBuilder, profile: &Profile, identities: &[u32]) -> Ve
 
 /// Whether both sides are snapshots of the same runs of the same processes.
 fn same_runs(before: &Profile, after: &Profile) -> bool {
-    let runs = |profile: &Profile| {
-        let mut runs: Vec<_> = profile
-            .sources()
-            .iter()
-            .map(|source| {
-                let program = &source.header.program;
-                (program.host.clone(), program.pid, program.started_unix_ms)
-            })
-            .collect();
+    let [before, after] = [before, after].map(|profile| {
+        let sources = profile.sources().iter();
+        let mut runs: Vec<_> = sources.map(|s| run_of(&s.header.program)).collect();
         runs.sort_unstable();
         runs
-    };
-    let runs_before = runs(before);
-    !runs_before.is_empty() && runs_before == runs(after)
+    });
+    !before.is_empty() && before == after
 }

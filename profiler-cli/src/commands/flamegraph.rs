@@ -18,7 +18,7 @@ pub(super) fn run(args: &FlamegraphArgs) -> Result<(), Error> {
             "an SVG is not for a terminal: pass -o FILE.svg".to_owned(),
         ));
     }
-    let profile = super::load(&args.snapshots, &args.names.options())?;
+    let profile = super::load(&args.snapshots, &args.profile.options())?;
     output::write(file, |out| match format {
         FlamegraphFormat::Svg => flamegraph::live_svg(&profile, args.inverted, out),
         FlamegraphFormat::Folded => folded::live(&profile, args.inverted, out),

@@ -18,7 +18,7 @@ pub(super) fn run(args: &SuspectsArgs) -> Result<(), Error> {
     let runs = runs(&args.snapshots, &mut show, &mut notes)?;
     let run = choose(runs, LEAST_SNAPSHOTS, &mut notes)
         .ok_or_else(|| Error::Usage("none of these files is a snapshot".to_owned()))?;
-    let history = history::load(&run, &args.names.options(), &mut show, &mut notes)?;
+    let history = history::load(&run, &args.profile.options(), &mut show, &mut notes)?;
     drop(progress);
     super::tell(&notes);
     let suspects = suspects(&history);

@@ -11,7 +11,7 @@ use crate::render::{top_json, top_text};
 const TEXT_ROWS: usize = 20;
 
 pub(super) fn run(args: &TopArgs) -> Result<(), Error> {
-    let options = args.names.options();
+    let options = args.profile.options();
     if let Some(base) = &args.base {
         let base = std::slice::from_ref(base);
         let [base, profile] = super::load_pair(base, &args.snapshots, &options)?;

@@ -19,10 +19,10 @@ pub mod workspace;
 
 use std::path::{Path, PathBuf};
 
-use heaplens::snapshot::{self, Header, Limits, Snapshot, Symbols};
+use heaplens::snapshot::{self, Limits, Snapshot, Symbols};
 
 use crate::error::Error;
-use crate::profile::{Filter, OwnCrates, Profile, ProfileBuilder};
+use crate::profile::{Filter, OwnCrates, Profile, ProfileBuilder, run_of};
 use crate::render::{escape::printable, units};
 use crate::symbols::{self, symbolize};
 
@@ -174,20 +174,11 @@ pub fn push_new(notes: &mut Vec<String>, note: String) {
 /// Tells of two snapshots of one run, whose live memory would be counted twice.
 fn counted_twice(profile: &Profile) -> Option<String> {
     let sources = profile.sources();
-    let run = |header: &Header| {
-        let program = &header.program;
-        (
-            program.host.clone(),
-            program.pid,
-            program.started_unix_ms,
-            program.executable.clone(),
-        )
-    };
     let mut runs: Vec<_> = sources
         .iter()
-        .map(|source| (run(&source.header), source))
+        .map(|source| (run_of(&source.header.program), source))
         .collect();
-    runs.sort_by(|a, b| a.0.cmp(&b.0));
+    runs.sort_by_key(|(run, _)| *run);
     let (first, second) = runs
         .windows(2)
         .find(|pair| pair[0].0 == pair[1].0)

@@ -7,6 +7,7 @@ use heaplens::snapshot::{self, Header, Program};
 use super::select::expand;
 use super::{Step, push_new};
 use crate::error::Error;
+use crate::profile::run_of;
 use crate::render::escape::printable;
 
 /// The snapshots of one run of a program.
@@ -66,7 +67,7 @@ pub fn runs<P: AsRef<Path>>(
         };
         let run = runs
             .iter_mut()
-            .find(|run| same(&run.program, &header.program));
+            .find(|run| run_of(&run.program) == run_of(&header.program));
         match run {
             Some(run) => {
                 run.is_named &= is_named;
@@ -88,14 +89,6 @@ pub fn runs<P: AsRef<Path>>(
     }
     runs.sort_by_key(Run::newest_unix_ms);
     Ok(runs)
-}
-
-/// One process, and one life of it: a container that is started again is process 1 again.
-fn same(a: &Program, b: &Program) -> bool {
-    a.host == b.host
-        && a.pid == b.pid
-        && a.started_unix_ms == b.started_unix_ms
-        && a.executable == b.executable
 }
 
 fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Error> {

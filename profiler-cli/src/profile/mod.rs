@@ -24,7 +24,7 @@ mod text;
 mod type_text;
 mod values;
 
-use heaplens::snapshot::{Header, RecorderMode};
+use heaplens::snapshot::{Header, Program, RecorderMode};
 
 pub use call_tree::{CallTree, NodeId, TreeBuilder};
 pub use filter::Filter;
@@ -63,6 +63,17 @@ pub struct Profile {
     unfiltered: Values,
     sources: Vec<Source>,
     old_seconds: Option<u64>,
+}
+
+/// What tells one life of a process from all others: a container that is started again is process 1
+/// again.
+pub fn run_of(program: &Program) -> (&str, u32, u64, &str) {
+    (
+        &program.host,
+        program.pid,
+        program.started_unix_ms,
+        &program.executable,
+    )
 }
 
 impl Profile {

@@ -10,7 +10,7 @@ use inferno::flamegraph::color::{Color, PaletteMap};
 use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
 
 use super::escape::printable;
-use super::stacks::{self, Drawn, drawn, frame_text};
+use super::stacks::{self, Drawn, drawn, frame_text, live_bytes, positive};
 use super::units;
 use crate::analysis::diff::{Diff, Side};
 use crate::profile::{CallTree, Origin, Profile};
@@ -21,12 +21,7 @@ const NAME_IN_TITLE: usize = 60;
 /// Draws what a profile holds: width is live bytes. Callers are on top if `inverted`.
 pub fn live_svg(profile: &Profile, inverted: bool, out: &mut dyn Write) -> io::Result<()> {
     let frames = profile.frames();
-    let (tree, nodes) = profile.tree().relabel(|frame| frames.get(frame).function);
-    let mut own = vec![0_u64; tree.len()];
-    for site in profile.sites() {
-        let weight = &mut own[nodes[site.node as usize] as usize];
-        *weight = weight.saturating_add(positive(site.values.live_bytes));
-    }
+    let (tree, own) = live_bytes(profile);
     let labels = (0..frames.function_count() as u32)
         .map(|function| (frames.name(function), frames.origin(function)));
     let totals = profile.totals();
@@ -59,17 +54,9 @@ pub fn growth_svg(diff: &Diff<'_>, inverted: bool, out: &mut dyn Write) -> io::R
     for row in diff.rows() {
         own[row.node as usize] = positive(row.change());
     }
-    let identities = diff
-        .tree()
-        .nodes()
-        .map(|node| diff.tree().label(node))
-        .max();
-    let labels = (0..identities.map_or(0, |last| last + 1)).map(|identity| {
-        let (profile, function) = diff.function(identity);
-        (
-            profile.frames().name(function),
-            profile.frames().origin(function),
-        )
+    let labels = diff.functions().map(|(profile, function)| {
+        let frames = profile.frames();
+        (frames.name(function), frames.origin(function))
     });
     let mut title = format!(
         "Growth of live memory: {} net",
@@ -104,10 +91,6 @@ pub fn growth_svg(diff: &Diff<'_>, inverted: bool, out: &mut dyn Write) -> io::R
         labels,
         out,
     )
-}
-
-fn positive(bytes: i64) -> u64 {
-    u64::try_from(bytes).unwrap_or(0)
 }
 
 /// When the snapshots of a profile were taken.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::stacks::{self, frame_text, write_folded};
+use super::stacks::{self, frame_text, live_bytes, positive, write_folded};
 use crate::analysis::diff::Diff;
 use crate::profile::{CallTree, Profile};
 
@@ -12,32 +12,21 @@ pub fn live(profile: &Profile, inverted: bool, out: &mut dyn Write) -> io::Resul
     let texts: Vec<String> = (0..frames.function_count() as u32)
         .map(|f| frame_text(frames.name(f)))
         .collect();
-    let (tree, nodes) = profile.tree().relabel(|frame| frames.get(frame).function);
-    let mut own = vec![[0_u64]; tree.len()];
-    for site in profile.sites() {
-        let [weight] = &mut own[nodes[site.node as usize] as usize];
-        *weight = weight.saturating_add(column(site.values.live_bytes));
-    }
+    let (tree, own) = live_bytes(profile);
+    let own: Vec<[u64; 1]> = own.into_iter().map(|weight| [weight]).collect();
     write(&tree, &own, inverted, &texts, out)
 }
 
 /// Writes the live bytes of each path before and after, the two columns of a differential
 /// flamegraph; callers last if `inverted`. A path without change is left out.
 pub fn before_and_after(diff: &Diff<'_>, inverted: bool, out: &mut dyn Write) -> io::Result<()> {
-    let identities = diff
-        .tree()
-        .nodes()
-        .map(|node| diff.tree().label(node))
-        .max();
-    let texts: Vec<String> = (0..identities.map_or(0, |last| last + 1))
-        .map(|identity| {
-            let (profile, function) = diff.function(identity);
-            frame_text(profile.frames().name(function))
-        })
+    let texts: Vec<String> = diff
+        .functions()
+        .map(|(profile, function)| frame_text(profile.frames().name(function)))
         .collect();
     let mut own = vec![[0; 2]; diff.tree().len()];
     for (_, row) in diff.changes() {
-        own[row.node as usize] = [column(row.before.live_bytes), column(row.after.live_bytes)];
+        own[row.node as usize] = [row.before.live_bytes, row.after.live_bytes].map(positive);
     }
     write(diff.tree(), &own, inverted, &texts, out)
 }
@@ -54,9 +43,4 @@ fn write<const N: usize>(
         return write_folded(out, &tree, texts, &own);
     }
     write_folded(out, tree, texts, own)
-}
-
-/// Folded stacks know no negative numbers.
-fn column(bytes: i64) -> u64 {
-    u64::try_from(bytes).unwrap_or(0)
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::profile::{CallTree, NodeId, TreeBuilder};
+use crate::profile::{CallTree, NodeId, Profile, TreeBuilder};
 
 /// Name of what is too deep to be drawn.
 const DEEPER: &str = "[deeper frames]";
@@ -46,6 +46,24 @@ pub(super) fn drawn(tree: &CallTree, own: &[u64], texts: &[String]) -> Drawn {
         }
         smallest = smallest.saturating_mul(4);
     }
+}
+
+/// The live bytes of a profile by function: a tree whose labels are functions, and weights of its
+/// nodes.
+pub(super) fn live_bytes(profile: &Profile) -> (CallTree, Vec<u64>) {
+    let frames = profile.frames();
+    let (tree, nodes) = profile.tree().relabel(|frame| frames.get(frame).function);
+    let mut own = vec![0_u64; tree.len()];
+    for site in profile.sites() {
+        let weight = &mut own[nodes[site.node as usize] as usize];
+        *weight = weight.saturating_add(positive(site.values.live_bytes));
+    }
+    (tree, own)
+}
+
+/// Pictures and folded stacks know no negative numbers.
+pub(super) fn positive(bytes: i64) -> u64 {
+    u64::try_from(bytes).unwrap_or(0)
 }
 
 /// A tree whose stacks with weight are turned over: what allocates comes first, its callers after

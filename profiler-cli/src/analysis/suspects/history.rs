@@ -61,18 +61,12 @@ impl History {
 
     /// Mean distance between samples in bytes; 0 for exact numbers.
     pub fn sample_bytes(&self) -> f64 {
-        let recorder = |source: &Source| match source.header.recorder.mode {
-            RecorderMode::Sampled => source.header.recorder.sample_bytes,
-            _ => 0,
-        };
-        self.snapshots.iter().map(recorder).max().unwrap_or(0) as f64
+        sample_bytes(&self.snapshots)
     }
 
     /// Growth below this is of no weight, in bytes.
     pub fn least_bytes(&self) -> f64 {
-        let peak = |source: &Source| source.header.totals.live_bytes;
-        let peak = self.snapshots.iter().map(peak).max().unwrap_or(0);
-        least_bytes(peak, self.sample_bytes())
+        least_bytes(&self.snapshots)
     }
 
     /// The owner of a path.
@@ -86,10 +80,20 @@ const LEAST_SHARE: f64 = 0.002;
 /// Samples below which nothing can be told.
 const LEAST_SAMPLES: f64 = 6.0;
 
-fn least_bytes(peak_live_bytes: i64, sample_bytes: f64) -> f64 {
-    (peak_live_bytes as f64 * LEAST_SHARE)
-        .max(sample_bytes * LEAST_SAMPLES)
+fn least_bytes(snapshots: &[Source]) -> f64 {
+    let live = |source: &Source| source.header.totals.live_bytes;
+    let peak = snapshots.iter().map(live).max().unwrap_or(0);
+    (peak as f64 * LEAST_SHARE)
+        .max(sample_bytes(snapshots) * LEAST_SAMPLES)
         .max(1.0)
+}
+
+fn sample_bytes(snapshots: &[Source]) -> f64 {
+    let mean = |source: &Source| match source.header.recorder.mode {
+        RecorderMode::Sampled => source.header.recorder.sample_bytes,
+        _ => 0,
+    };
+    snapshots.iter().map(mean).max().unwrap_or(0) as f64
 }
 
 /// Makes a [`History`], snapshot by snapshot, in any order.
@@ -107,15 +111,7 @@ impl HistoryBuilder {
     /// A path that has allocated too little in all its time to be of any weight gets no series, and
     /// counts for its owner alone: memory is for the paths that can be suspects.
     pub fn new(profile: Profile) -> Self {
-        let peak = profile.sources().iter().map(|s| s.header.totals.live_bytes);
-        let sample_bytes = profile
-            .sources()
-            .iter()
-            .map(|s| s.header.recorder.sample_bytes);
-        let least = least_bytes(
-            peak.max().unwrap_or(0),
-            sample_bytes.max().unwrap_or(0) as f64,
-        );
+        let least = least_bytes(profile.sources());
         let mut path_of_node = vec![0; profile.tree().len()];
         let mut owner_of_node = vec![0; profile.tree().len()];
         let (mut paths, mut owners) = (Vec::new(), Vec::<Series>::new());
