@@ -1,14 +1,23 @@
-//! Parts of the recorder on their own, for this repository's benchmarks.
+//! Parts of the recorder on their own, for this repository's benchmarks and simulations.
 //!
 //! Behind the feature `internals`, and no part of the public interface: anything here may change or
 //! go at any time.
 
 use crate::platform;
-use crate::settings::Settings;
+use crate::recorder;
+use crate::settings::{Mode, Settings};
 use crate::stack::Registers;
 use crate::stack::replay::{Memory, Walker};
 use crate::tables::site_tree::{NodeId, ROOT, SiteTree, TOO_DEEP};
 use std::fmt;
+
+/// In sampled mode, has the calling thread draw its samples from this seed from here on, so that a
+/// simulation can be repeated.
+pub fn seed_sampling(seed: u64) {
+    if let Some(settings) = recorder::settings().filter(|s| s.mode == Mode::Sampled) {
+        recorder::sampled::seed(seed, settings.sample_bytes);
+    }
+}
 
 /// Most frames of a path, as the default setting has it.
 const DEPTH: usize = Settings::DEFAULT.depth as usize;

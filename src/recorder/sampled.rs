@@ -59,6 +59,14 @@ pub(crate) fn never_sample() {
     local().until_sample.set(i64::MAX);
 }
 
+/// Has the calling thread draw what it samples from this seed, from here on.
+#[cfg(feature = "internals")]
+pub(crate) fn seed(seed: u64, mean: u64) {
+    let (local, mut random) = (local(), Random::new(seed | 1));
+    local.until_sample.set(random.distance(mean));
+    local.random.set(random.state());
+}
+
 /// The live samples, and sums over all samples ever taken.
 pub(crate) struct Samples {
     slots: Option<SampleSlots>,

@@ -23,7 +23,8 @@ pub(crate) fn run(run: &Run) {
     let _profiler = heaplens::start(heaplens::Config::new()).expect("nothing else starts it");
     let scenario = &run.scenario;
     let span = scenario.span();
-    let mut random = Rng::with_seed(run.seed << 1 | u64::from(run.leaks));
+    let seed = run.seed << 1 | u64::from(run.leaks);
+    let mut random = Rng::with_seed(seed);
     let random = &mut random;
     let mut habits: Vec<Running> = scenario
         .habits
@@ -43,6 +44,9 @@ pub(crate) fn run(run: &Run) {
     let mut leak = Leaking::new(run, random);
     for second in (0..=scenario.snapshots * scenario.interval).step_by(STEP as usize) {
         heaplens::set_uptime(Duration::from_secs(second.into()));
+        // At each step, since what a snapshot allocates is not always the same. Distances to samples
+        // have no memory, so drawing a fresh one changes nothing for the estimates.
+        heaplens::internals::seed_sampling(seed ^ u64::from(second) << 32);
         let now = f64::from(second);
         for habit in &mut habits {
             habit.step(now, span, random);
