@@ -10,8 +10,8 @@ use heaplens_cli::analysis::diff::{Diff, Side, diff};
 use heaplens_cli::analysis::suspects::{Class, Finding, suspects};
 use heaplens_cli::input;
 use heaplens_cli::profile::{NodeId, Profile, Values};
+use heaplens_cli::render::differential::{self, View};
 use heaplens_cli::render::escape::printable;
-use heaplens_cli::render::flamegraph::growth_svg;
 
 use super::run::Run;
 

@@ -44,8 +44,8 @@ pub enum Command {
     Flamegraph(FlamegraphArgs),
     /// Shows what grew between two snapshots
     ///
-    /// As SVG, a flamegraph of growth: width is bytes that are live AFTER and were not BEFORE. As
-    /// text, the paths that grew most, then what is new and what is gone. Different builds
+    /// As SVG, a differential flamegraph: width is bytes by which paths grew or shrank, colour tells
+    /// what grew, what is new, what shrank and what is gone. As text, the paths that grew most, then what is new and what is gone. Different builds
     /// compare: a function is the same if its name and its file are, whatever its lines.
     #[command(after_help = DIFF)]
     Diff(DiffArgs),
@@ -224,7 +224,7 @@ pub struct FlamegraphArgs {
 /// Forms of a diff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DiffFormat {
-    /// A flamegraph of growth.
+    /// A differential flamegraph.
     Svg,
     /// For people.
     Text,
@@ -252,6 +252,9 @@ pub struct DiffArgs {
     /// Turn the stacks of a picture over: what allocates at the bottom, its callers above it
     #[arg(long)]
     pub inverted: bool,
+    /// Draw each frame, also where libraries call one another and nothing else changed
+    #[arg(long)]
+    pub all_frames: bool,
     /// Write to this file instead of the standard output
     #[arg(short, value_name = "FILE")]
     pub output: Option<PathBuf>,

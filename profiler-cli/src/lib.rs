@@ -4,7 +4,7 @@
 //! use it too:
 //!
 //! ```no_run
-//! use heaplens_cli::{analysis::diff::diff, input, render::flamegraph::growth_svg};
+//! use heaplens_cli::{analysis::diff::diff, input, render::differential::{self, View}};
 //!
 //! let options = input::Options::default();
 //! let before = input::load(["before.json.gz"], &options, &mut input::quiet)?;
@@ -14,7 +14,7 @@
 //!     let name = diff.profile(owner.side).name(owner.node);
 //!     println!("{:+} bytes by {name}", owner.change());
 //! }
-//! growth_svg(&diff, false, &mut std::fs::File::create("growth.svg")?)?;
+//! differential::svg(&diff, View::default(), &mut std::fs::File::create("growth.svg")?)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

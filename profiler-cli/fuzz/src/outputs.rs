@@ -10,6 +10,7 @@ use heaplens_cli::analysis::suspects::suspects;
 use heaplens_cli::analysis::top::{By, Sort, top, top_since};
 use heaplens_cli::input::{Options, history::RunReader};
 use heaplens_cli::profile::{Filter, OwnCrates, Profile, ProfileBuilder};
+use heaplens_cli::render::differential::{self, View};
 use heaplens_cli::render::escape::is_unsafe;
 use heaplens_cli::render::{
     diff_json, diff_text, flamegraph, folded, inspect_json, inspect_text, suspects_json,
@@ -90,7 +91,13 @@ fn check_profile(profile: &Profile) {
 fn check_difference(before: &Profile, after: &Profile) {
     let diff = diff(before, after);
     for inverted in [false, true] {
-        is_picture(&written(|out| flamegraph::growth_svg(&diff, inverted, out)));
+        for all_frames in [false, true] {
+            let view = View {
+                inverted,
+                all_frames,
+            };
+            is_picture(&written(|out| differential::svg(&diff, view, out)));
+        }
         are_paths(
             &written(|out| folded::before_and_after(&diff, inverted, out)),
             2,
@@ -187,9 +194,10 @@ fn is_picture(svg: &str) {
 }
 
 fn is_harmless(element: &BytesStart<'_>) {
-    const ELEMENTS: [&str; 12] = [
+    const ELEMENTS: [&str; 13] = [
         "svg",
         "defs",
+        "pattern",
         "linearGradient",
         "stop",
         "style",

@@ -34,6 +34,19 @@ pub enum State {
     Gone,
 }
 
+impl State {
+    /// What became of something with these live bytes; `None` if they are what they were.
+    pub fn of(before: i64, after: i64) -> Option<Self> {
+        match (before, after) {
+            (before, after) if before == after => None,
+            (0, _) => Some(Self::New),
+            (_, 0) => Some(Self::Gone),
+            (before, after) if after > before => Some(Self::Grew),
+            _ => Some(Self::Shrank),
+        }
+    }
+}
+
 /// One path on both sides.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
@@ -58,13 +71,7 @@ impl Row {
 
     /// What became of the path; `None` if its live bytes are what they were.
     pub fn state(&self) -> Option<State> {
-        match (self.before.live_bytes, self.after.live_bytes) {
-            (before, after) if before == after => None,
-            (0, _) => Some(State::New),
-            (_, 0) => Some(State::Gone),
-            (before, after) if after > before => Some(State::Grew),
-            _ => Some(State::Shrank),
-        }
+        State::of(self.before.live_bytes, self.after.live_bytes)
     }
 }
 

@@ -7,7 +7,8 @@ use crate::args::{DiffArgs, DiffFormat, limit};
 use crate::error::Error;
 use crate::output;
 use crate::profile::Profile;
-use crate::render::{diff_json, diff_text, flamegraph, folded};
+use crate::render::differential::{self, View};
+use crate::render::{diff_json, diff_text, folded};
 
 const TEXT_ROWS: usize = 10;
 
@@ -17,6 +18,11 @@ pub(super) fn run(args: &DiffArgs) -> Result<(), Error> {
     if format == DiffFormat::Svg && output::is_terminal(file) {
         return Err(Error::Usage(
             "an SVG is not for a terminal: pass -o FILE.svg".to_owned(),
+        ));
+    }
+    if args.all_frames && format != DiffFormat::Svg {
+        return Err(Error::Usage(
+            "--all-frames is for pictures: the other formats have each frame anyway".to_owned(),
         ));
     }
     if args.inverted && matches!(format, DiffFormat::Text | DiffFormat::Json) {
@@ -34,7 +40,14 @@ pub(super) fn run(args: &DiffArgs) -> Result<(), Error> {
     super::tell(&notes);
     let diff = diff(&before, &after);
     output::write(file, |out| match format {
-        DiffFormat::Svg => flamegraph::growth_svg(&diff, args.inverted, out),
+        DiffFormat::Svg => differential::svg(
+            &diff,
+            View {
+                inverted: args.inverted,
+                all_frames: args.all_frames,
+            },
+            out,
+        ),
         DiffFormat::Text => diff_text::write(&diff, limit(args.rows, TEXT_ROWS), out),
         DiffFormat::Json => diff_json::write(&diff, limit(args.rows, usize::MAX), out),
         DiffFormat::Folded => folded::before_and_after(&diff, args.inverted, out),

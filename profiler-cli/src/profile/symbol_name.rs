@@ -104,7 +104,7 @@ impl<'a> Crates<'a> {
 
 /// The name from the path of its type on: `alloc::vec::Vec<u8>` in `<alloc::vec::Vec<u8> as
 /// core::ops::Drop>::drop`, and all of `alloc::vec::Vec<u8>::push`.
-pub(super) fn self_type(function: &str) -> &str {
+pub(crate) fn self_type(function: &str) -> &str {
     let mut name = function.trim_start();
     for _ in 0..MAX_NESTING {
         let Some(inner) = name.strip_prefix('<') else {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::flamegraph::{distance, mode, when};
+use super::heading::{distance, mode, when};
 use super::place::named;
 use super::{escape::printable, path_text, units};
 use crate::analysis::diff::{Diff, OwnerChange, Row, Side, State};

@@ -8,15 +8,11 @@ use std::io::{self, Write};
 
 use inferno::flamegraph::color::{Color, PaletteMap};
 use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
+use quick_xml::escape::escape;
 
-use super::escape::printable;
-use super::stacks::{self, Drawn, drawn, frame_text, live_bytes, positive};
-use super::units;
-use crate::analysis::diff::{Diff, Side};
+use super::stacks::{self, Drawn, drawn, frame_text, live_bytes};
+use super::{heading, units};
 use crate::profile::{CallTree, Origin, Profile};
-
-/// Characters of an owner's name in a title.
-const NAME_IN_TITLE: usize = 60;
 
 /// Draws what a profile holds: width is live bytes. Callers are on top if `inverted`.
 pub fn live_svg(profile: &Profile, inverted: bool, out: &mut dyn Write) -> io::Result<()> {
@@ -28,9 +24,9 @@ pub fn live_svg(profile: &Profile, inverted: bool, out: &mut dyn Write) -> io::R
     let title = format!("Live memory: {}", units::bytes(totals.live_bytes));
     let subtitle = format!(
         "{}, {} blocks, {}",
-        when(profile),
+        heading::when(profile),
         units::count(totals.live_count),
-        mode(profile.is_sampled()),
+        heading::mode(profile.is_sampled()),
     );
     draw(
         Picture {
@@ -39,117 +35,10 @@ pub fn live_svg(profile: &Profile, inverted: bool, out: &mut dyn Write) -> io::R
             inverted,
             title,
             subtitle,
-            nothing: "Nothing is live.",
         },
         labels,
         out,
     )
-}
-
-/// Draws what grew: width is the bytes that are live after and were not before, of the paths that
-/// grew. The title names both times, the net change and the heaviest owner. Callers are on top if
-/// `inverted`.
-pub fn growth_svg(diff: &Diff<'_>, inverted: bool, out: &mut dyn Write) -> io::Result<()> {
-    let mut own = vec![0_u64; diff.tree().len()];
-    for row in diff.rows() {
-        own[row.node as usize] = positive(row.change());
-    }
-    let labels = diff.functions().map(|(profile, function)| {
-        let frames = profile.frames();
-        (frames.name(function), frames.origin(function))
-    });
-    let mut title = format!(
-        "Growth of live memory: {} net",
-        units::change(diff.change())
-    );
-    if let Some(owner) = diff.owners().first().filter(|owner| owner.change() > 0) {
-        let name = printable(diff.profile(owner.side).name(owner.node));
-        let name = shortened(&name);
-        title += &format!(", most by {name} ({})", units::change(owner.change()));
-    }
-    let subtitle = format!(
-        "BEFORE {}, AFTER {}{}, grew {}, shrank {}, {}",
-        when(diff.profile(Side::Before)),
-        when(diff.profile(Side::After)),
-        distance(diff)
-            .map(|later| format!(" ({later})"))
-            .unwrap_or_default(),
-        units::bytes(diff.grown_bytes()),
-        units::bytes(diff.shrunk_bytes().saturating_neg()),
-        mode(diff.is_sampled()),
-    );
-    let tree = diff.tree().clone();
-    draw(
-        Picture {
-            tree,
-            own,
-            inverted,
-            title,
-            subtitle,
-            nothing: "No path grew.",
-        },
-        labels,
-        out,
-    )
-}
-
-/// When the snapshots of a profile were taken.
-pub(super) fn when(profile: &Profile) -> String {
-    let mut taken: Vec<_> = profile
-        .sources()
-        .iter()
-        .map(|source| (source.header.taken_unix_ms, source.header.taken.as_str()))
-        .collect();
-    taken.sort_unstable();
-    match taken.as_slice() {
-        [] => units::time(""),
-        [(_, time)] => units::time(time),
-        [(_, first), .., (_, last)] if first == last => {
-            format!("{} ({} snapshots)", units::time(first), taken.len())
-        }
-        [(_, first), .., (_, last)] => {
-            format!(
-                "{} to {} ({} snapshots)",
-                units::time(first),
-                units::time(last),
-                taken.len()
-            )
-        }
-    }
-}
-
-/// How much later the later side was taken.
-pub(super) fn distance(diff: &Diff<'_>) -> Option<String> {
-    let latest = |side| {
-        diff.profile(side)
-            .sources()
-            .iter()
-            .map(|source| source.header.taken_unix_ms)
-            .max()
-    };
-    let (before, after) = (latest(Side::Before)?, latest(Side::After)?);
-    Some(match after.checked_sub(before) {
-        Some(later) => format!("{} later", units::span(later)),
-        None => format!("{} EARLIER", units::span(before - after)),
-    })
-}
-
-pub(super) fn mode(sampled: bool) -> &'static str {
-    if sampled {
-        "estimated from samples"
-    } else {
-        "exact"
-    }
-}
-
-/// The end of a long name says more than its start.
-fn shortened(name: &str) -> String {
-    let length = name.chars().count();
-    if length <= NAME_IN_TITLE {
-        return name.to_owned();
-    }
-    let end: String = name.chars().skip(length - NAME_IN_TITLE + 1).collect();
-    format!("…{end}")
 }
 
 /// What is drawn, apart from the texts.
@@ -159,7 +48,6 @@ struct Picture {
     inverted: bool,
     title: String,
     subtitle: String,
-    nothing: &'static str,
 }
 
 fn draw<'a>(
@@ -173,7 +61,6 @@ fn draw<'a>(
         inverted,
         title,
         subtitle,
-        nothing,
     } = picture;
     if inverted {
         let weights: Vec<[u64; 1]> = own.into_iter().map(|weight| [weight]).collect();
@@ -190,7 +77,7 @@ fn draw<'a>(
         .collect();
     let Drawn { lines, factor } = drawn(&tree, &own, &texts);
     if lines.is_empty() {
-        return write_empty(&title, &subtitle, nothing, out);
+        return write_empty(&title, &subtitle, out);
     }
     let mut options = Options::default();
     options.title = title;
@@ -226,13 +113,7 @@ fn colour(origin: Origin, name: &str) -> Color {
 }
 
 /// `inferno` draws no empty graph; one that says so is an answer too.
-fn write_empty(title: &str, subtitle: &str, nothing: &str, out: &mut dyn Write) -> io::Result<()> {
-    let escape = |text: &str| {
-        text.replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;")
-            .replace('"', "&quot;")
-    };
+fn write_empty(title: &str, subtitle: &str, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         r##"<?xml version="1.0" standalone="no"?>
@@ -241,26 +122,17 @@ fn write_empty(title: &str, subtitle: &str, nothing: &str, out: &mut dyn Write) 
 <g text-anchor="middle" font-family="monospace" font-size="12">
 <text id="title" x="600" y="28" font-size="17">{}</text>
 <text id="subtitle" x="600" y="54">{}</text>
-<text x="600" y="90">{}</text>
+<text x="600" y="90">Nothing is live.</text>
 </g>
 </svg>"##,
         escape(title),
         escape(subtitle),
-        escape(nothing),
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn long_names_keep_their_end() {
-        let name = format!("{}::compose", "m::".repeat(40));
-        let short = shortened(&name);
-        assert_eq!(short.chars().count(), NAME_IN_TITLE);
-        assert!(short.starts_with('…') && short.ends_with("::compose"));
-    }
 
     #[test]
     fn colours_do_not_depend_on_the_run() {

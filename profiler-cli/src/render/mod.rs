@@ -2,12 +2,15 @@
 
 pub mod diff_json;
 pub mod diff_text;
+pub mod differential;
 pub mod escape;
 pub mod flamegraph;
 pub mod folded;
+mod heading;
 pub mod inspect_json;
 pub mod inspect_text;
 mod json;
+pub mod palette;
 mod path_text;
 mod place;
 mod reasons;

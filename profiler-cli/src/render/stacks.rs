@@ -66,28 +66,40 @@ pub(super) fn positive(bytes: i64) -> u64 {
     u64::try_from(bytes).unwrap_or(0)
 }
 
-/// A tree whose stacks with weight are turned over: what allocates comes first, its callers after
-/// it. The weight of a stack is then at its outermost caller.
+/// The stacks that end at these nodes, turned over: what allocates comes first, its callers after
+/// it. The second value has the node where each of them ends then, at its outermost caller.
+pub(super) fn turned_over(
+    tree: &CallTree,
+    ends: impl Iterator<Item = NodeId>,
+) -> (CallTree, Vec<NodeId>) {
+    let mut builder = TreeBuilder::default();
+    let ends = ends
+        .map(|end| {
+            let last = tree.stack(end).fold(None, |inner, caller| {
+                Some(builder.child(inner, tree.label(caller)))
+            });
+            last.unwrap_or_default()
+        })
+        .collect();
+    (builder.finish(), ends)
+}
+
+/// A tree whose stacks with weight are turned over.
 pub(super) fn inverted<const N: usize>(
     tree: &CallTree,
     own: &[[u64; N]],
 ) -> (CallTree, Vec<[u64; N]>) {
-    let mut builder = TreeBuilder::default();
-    let mut weights = Vec::new();
-    for (node, &weight) in tree.nodes().zip(own) {
-        if weight == [0; N] {
-            continue;
-        }
-        let last = tree.stack(node).fold(None, |inner, caller| {
-            Some(builder.child(inner, tree.label(caller)))
-        });
-        let last = last.unwrap_or_default() as usize;
-        weights.resize(weights.len().max(last + 1), [0; N]);
+    let (nodes, own): (Vec<NodeId>, Vec<[u64; N]>) = tree
+        .nodes()
+        .zip(own)
+        .filter(|(_, weight)| **weight != [0; N])
+        .unzip();
+    let (tree, ends) = turned_over(tree, nodes.into_iter());
+    let mut weights = vec![[0; N]; tree.len()];
+    for (end, weight) in ends.into_iter().zip(own) {
         // Different stacks are different when turned over, so nothing is there yet.
-        weights[last] = weight;
+        weights[end as usize] = weight;
     }
-    let tree = builder.finish();
-    weights.resize(tree.len(), [0; N]);
     (tree, weights)
 }
 

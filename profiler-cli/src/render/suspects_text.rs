@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::flamegraph::mode;
+use super::heading::mode;
 use super::place::named;
 use super::reasons::{confidence, losses, percent, reasons};
 use super::{escape::printable, path_text, table, units};

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::flamegraph::{mode, when};
+use super::heading::{mode, when};
 use super::place::named;
 use super::{escape::printable, table, units};
 use crate::analysis::top::{By, Sort, TopRow};

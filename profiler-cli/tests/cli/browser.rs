@@ -42,6 +42,14 @@ impl Server {
     }
 }
 
+/// Opens a picture with this text.
+pub(crate) fn opened_with(svg: &str) -> Option<String> {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("picture.svg");
+    std::fs::write(&file, svg).unwrap();
+    opened(&file)
+}
+
 /// Opens a picture and returns the document as it is then; `None` without a browser.
 fn opened(svg: &Path) -> Option<String> {
     let profile = tempdir().unwrap();
@@ -67,6 +75,7 @@ fn opened(svg: &Path) -> Option<String> {
             assert!(output.status.success(), "chromium: {}", output.status);
             let document = String::from_utf8(output.stdout).unwrap();
             assert!(document.contains("<svg"), "{document}");
+            assert!(!document.contains("<parsererror"), "{document}");
             Some(document)
         }
         Err(_) if std::env::var_os("HEAPLENS_TEST_TOOLS").is_some_and(|set| set == "require") => {
@@ -110,6 +119,7 @@ fn names_do_nothing_in_a_browser() {
         format!("&#x3c;script&#x3e;{script}&#x3c;/script&#x3e;"),
         format!("--><script>{script}</script><!--"),
         format!("<?xml-stylesheet href=\"http://{address}/\"?>"),
+        format!("<script>{script}</script>"),
     ];
     let hostile = |sequence, bytes| {
         let mut fixture = Fixture::new(sequence);

@@ -20,6 +20,7 @@ const START: [&str; 4] = [
 ];
 
 /// Builds a snapshot site by site. A frame is written `function@file:line`, outermost first.
+#[derive(Clone)]
 pub(crate) struct Fixture {
     snapshot: Snapshot,
     symbols: Symbols,

@@ -1,4 +1,4 @@
-//! `heaplens flamegraph`, and the picture of `heaplens diff`.
+//! `heaplens flamegraph`
 
 use crate::fixture::*;
 use tempfile::tempdir;
@@ -54,41 +54,8 @@ fn width_is_live_bytes() {
 fn the_same_input_gives_the_same_bytes() {
     let folder = tempdir().unwrap();
     let snapshot = after().write(&folder, "a.json.gz");
-    let before = before().write(&folder, "b.json.gz");
     let svg = || stdout(args!["flamegraph", snapshot]);
     assert_eq!(svg(), svg());
-    let growth = || stdout(args!["diff", before, snapshot, "--format", "svg"]);
-    assert_eq!(growth(), growth());
-}
-
-#[test]
-fn growth_is_titled_with_times_change_and_owner() {
-    let folder = tempdir().unwrap();
-    let (before, after) = (
-        before().write(&folder, "b.json.gz"),
-        after().write(&folder, "a.json.gz"),
-    );
-    let svg = stdout(args!["diff", before, after, "--format", "svg"]);
-    assert_eq!(
-        text(&svg, "title"),
-        "Growth of live memory: +9.5 MiB net, most by shop::compose::compose_complex (+9.5 MiB)"
-    );
-    assert_eq!(
-        text(&svg, "subtitle"),
-        "BEFORE 2026-01-05 14:01:00 UTC, AFTER 2026-01-05 14:09:00 UTC (8m later), grew 9.5 MiB, \
-         shrank 8.3 KiB, exact"
-    );
-    let titles = titles(&svg);
-    assert!(
-        titles.contains(&"all (10,000,000 bytes, 100%)"),
-        "{titles:?}"
-    );
-    // What shrank or is gone takes no width.
-    assert!(
-        !titles
-            .iter()
-            .any(|title| title.contains("cache") || title.contains("warm_up"))
-    );
 }
 
 #[test]
@@ -119,12 +86,6 @@ fn own_code_stands_out() {
 #[test]
 fn nothing_to_draw_is_a_picture_too() {
     let folder = tempdir().unwrap();
-    let (before, after) = (
-        before().write(&folder, "b.json.gz"),
-        before().write(&folder, "a.json.gz"),
-    );
-    let svg = stdout(args!["diff", before, after, "--format", "svg"]);
-    assert!(svg.contains("No path grew."), "{svg}");
     let empty = Fixture::new(1).write(&folder, "e.json.gz");
     assert!(stdout(args!["flamegraph", empty]).contains("Nothing is live."));
     assert!(stdout(args!["top", empty]).contains("Nothing was recorded."));

@@ -4,6 +4,7 @@ mod ages;
 mod bombs;
 mod browser;
 mod diff;
+mod differential;
 mod failures;
 mod filter;
 mod fixture;

@@ -106,9 +106,9 @@ fn killed_and_restarted_as_process_1_it_still_names_the_leak() {
     let output = heaplens(&[diff, args!["-o", svg]].concat());
     assert!(output.status.success(), "{output:?}");
     let svg = fs::read_to_string(&svg).expect("the picture");
-    let title = svg.lines().find(|line| line.contains("id=\"title\""));
-    let title = title.unwrap_or_else(|| panic!("no title: {svg:.2000}"));
-    assert!(title.contains("most by service::compose"), "{title}");
+    let most = svg.lines().find(|line| line.contains("class=\"owner\""));
+    let most = most.unwrap_or_else(|| panic!("no owner: {svg:.2000}"));
+    assert!(most.contains("data-find=\"service::compose\""), "{most}");
     let frames = svg.matches("<title>service::compose").count();
     // Of 40 levels, each with a sample or two: the outer half is there but once in 10^13 runs.
     assert!(frames >= 20, "{frames} frames of the leak");
