@@ -28,6 +28,15 @@ pub(crate) fn tick(uptime: Duration) {
     recorder::refresh_modules();
 }
 
+/// Address space that must be left before a snapshot is begun: a little more than it takes, reading and
+/// writing, so that memory does not run out in its midst.
+pub(crate) fn address_space_wanted() -> usize {
+    const BESIDE: usize = 4 << 20;
+    const FOR_EACH_NODE: usize = 128;
+    let nodes = recorder::global().map_or(0, |recorder| recorder.walker.tree.len());
+    BESIDE + nodes * FOR_EACH_NODE
+}
+
 /// Reads the tables. `header` comes filled in but for `recorder`, `totals`, `losses` and
 /// `overhead`, which this function owns. Of these it takes in `losses.snapshots_failed`, and in
 /// `totals.peak_live_bytes` the peak so far.

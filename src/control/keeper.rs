@@ -2,17 +2,18 @@
 //!
 //! It keeps to an absolute schedule on the monotonic clock, so that neither the time a snapshot
 //! takes nor a change of the wall clock moves the next one. With nothing to do it wakes once a
-//! second. Nothing that goes wrong here stops the program.
+//! second. Nothing that goes wrong here stops the program: where there is too little memory, the
+//! snapshot fails; where it runs out in the midst, this thread waits until there is some.
 
 use super::requests::REQUESTS;
 use super::run_settings::RunSettings;
 use super::signal::Blocked;
 use super::store::Store;
 use super::{SnapshotError, clock, freeze, process_memory, stderr, termination};
-use crate::recorder;
 use crate::snapshot::{
     Header, Losses, Program, Reason, RunName, Snapshot, Totals, reason_slug, rfc3339,
 };
+use crate::{platform, recorder};
 use parking_lot::Mutex;
 use std::cell::Cell;
 use std::io;
@@ -144,6 +145,7 @@ impl Keeper {
         }
         let _closing = Closing;
         IS_KEEPER.set(true);
+        recorder::be_patient();
         loop {
             let seen = REQUESTS.rings();
             if let Some(reason) = REQUESTS.ending() {
@@ -239,6 +241,16 @@ impl Keeper {
         let slug = label.map_or_else(|| reason.slug().to_owned(), reason_slug);
         // First of all, since a folder that cannot be written needs no snapshot.
         let folder = self.store.open()?;
+        let wanted = freeze::address_space_wanted();
+        if !platform::has_address_space(wanted) {
+            return Err(io::Error::new(
+                io::ErrorKind::OutOfMemory,
+                format!(
+                    "it takes {} MiB of memory, which are not left",
+                    wanted >> 20
+                ),
+            ));
+        }
         let mut sequence = self.sequence + 1;
         let mut snapshot: Option<Snapshot> = None;
         for _ in 0..NAMES_TRIED {

@@ -47,6 +47,16 @@ pub(crate) fn has_address_space(len: usize) -> bool {
     }
 }
 
+/// Lets other threads run for some milliseconds. May be called in the hook.
+pub(crate) fn pause() {
+    let time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 5_000_000,
+    };
+    // SAFETY: reads the local above. Woken by a signal it returns early, which is as well.
+    unsafe { libc::nanosleep(&time, null_mut()) };
+}
+
 /// From linux/prctl.h.
 const PR_SET_VMA: c_int = 0x53564d41;
 const PR_SET_VMA_ANON_NAME: usize = 0;

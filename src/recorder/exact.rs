@@ -3,9 +3,10 @@
 //! A header that is not ours means a block that this allocator has not made: it is passed on
 //! untouched, and counted.
 
+use super::Recorder;
+use super::forward::{forward_alloc, forward_realloc};
 use super::header::{self, Header};
 use super::thread_state::local;
-use super::{Recorder, forward_alloc};
 use crate::stack::{CallRecord, Registers};
 use crate::tables::counter_cache::CounterCache;
 use crate::tables::counters::Delta;
@@ -143,7 +144,7 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
     let Some(known) = (unsafe { header::read(block, recorder.key) }) else {
         recorder.losses.foreign_free();
         // SAFETY: not ours, so the inner allocator's as it is.
-        return unsafe { inner.realloc(block, layout, new_size) };
+        return unsafe { forward_realloc(inner, block, layout, new_size) };
     };
     let new_outer = Layout::from_size_align(new_size, layout.align())
         .ok()
@@ -157,7 +158,7 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
     unsafe {
         let outer = header::with_header_unchecked(layout);
         header::clear(block);
-        let start = inner.realloc(block.sub(offset), outer, new_outer.size());
+        let start = forward_realloc(inner, block.sub(offset), outer, new_outer.size());
         if start.is_null() {
             header::write(block, recorder.key, layout.size(), known);
             return start;

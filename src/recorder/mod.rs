@@ -10,6 +10,7 @@
 
 pub(crate) mod ages;
 pub(crate) mod exact;
+mod forward;
 mod header;
 pub(crate) mod losses;
 pub(crate) mod poisson;
@@ -25,9 +26,9 @@ use crate::tables::age_map::AgeMap;
 use crate::tables::counter_cache::Shared;
 use crate::tables::counters::Counters;
 use crate::tables::site_tree::{NO_NODE, NodeId, ROOT};
+pub(crate) use forward::{be_patient, forward_alloc};
 use losses::LossCounters;
 use sampled::Samples;
-use std::alloc::{GlobalAlloc, Layout};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::ptr::{NonNull, null_mut};
@@ -184,10 +185,14 @@ pub(crate) fn start() {
 }
 
 /// Looks for newly loaded libraries where a stack has met code in none that is known. For the
-/// keeper, about once a second.
+/// keeper, about once a second. Where memory is short this comes later: nobody is to wait for memory
+/// with the dynamic linker's lock held.
 pub(crate) fn refresh_modules() {
+    const ENOUGH: usize = 4 << 20;
     let modules = global().map(|recorder| &recorder.walker.stepper.modules);
-    if let Some(modules) = modules.filter(|modules| modules.is_refresh_wanted()) {
+    if let Some(modules) = modules.filter(|modules| modules.is_refresh_wanted())
+        && platform::has_address_space(ENOUGH)
+    {
         modules.refresh();
     }
 }
@@ -210,25 +215,6 @@ pub(crate) fn as_own<R>(work: impl FnOnce() -> R) -> R {
     }
     let _restore = Restore(local().is_own.replace(true));
     work()
-}
-
-/// Passes an allocation on, zeroed by the inner allocator itself where it must be.
-///
-/// # Safety
-/// As for `GlobalAlloc::alloc`.
-#[inline(always)]
-pub(crate) unsafe fn forward_alloc<A: GlobalAlloc>(
-    inner: &A,
-    layout: Layout,
-    zeroed: bool,
-) -> *mut u8 {
-    // SAFETY: passed on.
-    unsafe {
-        match zeroed {
-            true => inner.alloc_zeroed(layout),
-            false => inner.alloc(layout),
-        }
-    }
 }
 
 impl Recorder {

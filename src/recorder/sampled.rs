@@ -4,9 +4,10 @@
 //! address. A large one stays where the inner allocator put it, lazily zeroed and growing in place,
 //! and is looked up by address on free: `Layout` tells that a block is large.
 
+use super::forward::{forward_alloc, forward_realloc};
 use super::poisson::{Random, Weight};
 use super::thread_state::{Local, local};
-use super::{Recorder, forward_alloc, platform};
+use super::{Recorder, platform};
 use crate::settings::Mode;
 use crate::stack::CallRecord;
 use crate::tables::large_samples::{LargeSamples, Sample};
@@ -227,7 +228,7 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
         unsafe {
             let new = match is_due {
                 true => recorder.alloc_sampled(inner, new_layout, false, call),
-                false => inner.alloc(new_layout),
+                false => forward_alloc(inner, new_layout, false),
             };
             if new.is_null() {
                 return new;
@@ -245,7 +246,7 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
     }
     let old = samples.large.remove_if_large(block, layout);
     // SAFETY: not in a slot, so the inner allocator's.
-    let new = unsafe { inner.realloc(block, layout, new_size) };
+    let new = unsafe { forward_realloc(inner, block, layout, new_size) };
     if new.is_null() {
         if let Some(old) = old.filter(|&old| !samples.large.insert(block as u64, old)) {
             // Its place went to another block meanwhile.
@@ -264,6 +265,9 @@ impl Recorder {
     /// Whether a block of `size` bytes holds the thread's next pick; draws the one after it.
     fn is_due(&self, size: usize) -> bool {
         let (local, mean) = (local(), self.settings.sample_bytes);
+        if local.is_patient.get() {
+            return false;
+        }
         let mut left = local.until_sample.get();
         let mut random = Random::new(match local.random.get() {
             0 => {

@@ -39,8 +39,8 @@ pub(super) fn local<'a>() -> &'a Local {
 
 /// Words in thread-local storage.
 pub(crate) struct Local {
-    /// Bytes up to the next sample. 0 until the thread's first allocation; stays 0 in exact mode,
-    /// so that every allocation takes the recording path.
+    /// Bytes up to the next sample. 0 until the thread's first allocation; stays 0 in exact mode
+    /// and on a patient thread, so that every allocation takes the recording path.
     pub(crate) until_sample: Cell<i64>,
     /// State of the thread's random generator; 0 until it is seeded.
     pub(crate) random: Cell<u64>,
@@ -50,6 +50,8 @@ pub(crate) struct Local {
     pub(crate) active: Cell<u64>,
     /// Allocations are heaplens' own.
     pub(crate) is_own: Cell<bool>,
+    /// The thread waits for memory where there is none.
+    pub(crate) is_patient: Cell<bool>,
 }
 
 impl Local {
@@ -66,6 +68,7 @@ impl Local {
             state: Cell::new(null_mut()),
             active: Cell::new(0),
             is_own: Cell::new(false),
+            is_patient: Cell::new(false),
         }
     }
 }

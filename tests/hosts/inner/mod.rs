@@ -7,7 +7,10 @@ mod failing;
 mod paranoid;
 mod swapping;
 
-pub(crate) use failing::{failures_of_this_thread, let_fail_every};
+pub(crate) use failing::{
+    be_of_the_program, failures_of_others, failures_of_this_thread, let_fail_every,
+    let_others_fail_every,
+};
 pub(crate) use paranoid::finds_wrong_calls;
 pub(crate) use swapping::{SWAPPED_SIZE, be_taker, hand_over, let_taker_go, retire};
 

@@ -1,14 +1,18 @@
 //! No memory: for the program, for a thread's state, for any of the tables.
 
-use crate::driver::SCENARIO;
-use crate::host::{Books, bare_thread, block, churn, is_exact, join, start, storm};
-use crate::inner::{failures_of_this_thread, let_fail_every};
+use crate::driver::{Ended, SCENARIO};
+use crate::host::{Books, bare_thread, block, churn, is_exact, join, start, storm, take};
+use crate::inner::{
+    be_of_the_program, failures_of_others, failures_of_this_thread, let_fail_every,
+    let_others_fail_every,
+};
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::hint::black_box;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::Barrier;
+use std::thread;
 
 /// The inner allocator fails at every k-th call: so does the program's then, and no other.
 pub(crate) fn at_every_kth_call() {
@@ -71,6 +75,48 @@ fn calls(random: &mut fastrand::Rng) {
             // SAFETY: alive, of this layout, and freed once.
             unsafe { dealloc(block, layout) };
         }
+    }
+}
+
+/// The inner allocator has nothing for heaplens' own thread: now and then, for a while, and under a limit
+/// that leaves less than a snapshot takes.
+pub(crate) fn for_snapshots() {
+    be_of_the_program();
+    let _profiler = start();
+    let first = take("first").header;
+    for every in [7, 31, 101] {
+        let_others_fail_every(every);
+        take("now and then");
+    }
+    let failures = failures_of_others();
+    assert!(failures > 10, "{failures} calls have failed");
+    let_others_fail_every(1);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            be_of_the_program();
+            take("after a while");
+        });
+        while failures_of_others() < failures + 20 {
+            thread::yield_now();
+        }
+        let_others_fail_every(0);
+    });
+    limit_address_space(Some(bytes_mapped() + (2 << 20)));
+    let refused = heaplens::snapshot("under a limit");
+    limit_address_space(None);
+    assert!(refused.is_err(), "{refused:?}");
+    let last = take("last").header;
+    assert_eq!(last.losses.snapshots_failed, 1);
+    // One of each, beside those that have been taken here.
+    assert_eq!(last.sequence - first.sequence, 5);
+}
+
+pub(crate) fn is_told_of_the_failure(ended: &Ended) -> Result<(), String> {
+    let lines: Vec<&str> = ended.stderr.lines().collect();
+    match lines[..] {
+        _ if !ended.status.success() => Err("did not end well".to_owned()),
+        [failed, again] if failed.contains("MiB of memory") && again.contains("again") => Ok(()),
+        _ => Err("said something else".to_owned()),
     }
 }
 

@@ -76,6 +76,11 @@ pub(crate) const ALL: &[Scenario] = &[
         layer: "failing",
         ..scenario("out_of_memory", memory::at_every_kth_call)
     },
+    Scenario {
+        layer: "failing",
+        expect: memory::is_told_of_the_failure,
+        ..scenario("no_memory_for_snapshots", memory::for_snapshots)
+    },
     of_process("no_room_for_threads", memory::for_thread_states),
     of_process("no_room_for_tables", memory::for_each_table),
     Scenario {
