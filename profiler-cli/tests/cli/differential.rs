@@ -144,8 +144,8 @@ fn the_heading_says_what_how_much_since_when_and_which_file_is_before() {
         ">Live memory: +9.5 MiB, 8m later<",
         ">BEFORE</tspan> <tspan x=\"6.5%\">2026-01-05 14:01:00 UTC, 976.1 KiB live, exact: b.json.gz<",
         ">AFTER</tspan> <tspan x=\"6.5%\">2026-01-05 14:09:00 UTC, 10.5 MiB live, exact: a.json.gz<",
-        "data-find=\"shop::compose::compose_complex\"><tspan class=\"strong\">+9.5 MiB</tspan> in \
-         <tspan class=\"strong\">compose::compose_complex</tspan>  /w/shop/src/compose.rs:142<",
+        "data-find=\"shop::compose::compose_complex\">1 ▸ <tspan class=\"strong\">+9.5 MiB</tspan>, 100.0 % of \
+         growth, in <tspan class=\"strong\">compose::compose_complex</tspan>  /w/shop/src/compose.rs:142<",
     ] {
         assert!(svg.contains(part), "{part} in {svg}");
     }

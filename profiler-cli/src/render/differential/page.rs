@@ -66,18 +66,15 @@ pub(super) fn write(
             diff.identity(owner.side, function)
         })
         .collect();
-    let largest = frames
-        .iter()
-        .map(|frame| frame.change().unsigned_abs())
-        .max()
-        .unwrap_or(0);
     for (frame, span) in frames.iter().zip(spans) {
         let drawn = Drawn {
             frame,
             span,
             y: frames_height - (frame.depth + 1) * ROW,
-            colour: Change::of(frame.before.live_bytes, frame.after.live_bytes, largest),
-            is_owner: matches!(frame.name, Name::Function(at) if owners.contains(&at)),
+            owner: match frame.name {
+                Name::Function(name) => owners.iter().position(|&owner| owner == name),
+                _ => None,
+            },
         };
         drawn.write(diff, out)?;
     }
@@ -120,10 +117,12 @@ fn write_heading(diff: &Diff<'_>, out: &mut dyn Write) -> io::Result<()> {
         let place = at(profile, owner.node).unwrap_or_default();
         writeln!(
             out,
-            r#"<text class="owner" x="1%" y="{y}" data-find="{}"><tspan class="strong">{}</tspan>{} in <tspan class="strong">{}</tspan>  {}</text>"#,
+            r#"<text class="owner" x="1%" y="{y}" data-find="{}">{} ▸ <tspan class="strong">{}</tspan>{}, {} of growth, in <tspan class="strong">{}</tspan>  {}</text>"#,
             text(profile.name(owner.node)),
+            number + 1,
             units::change(owner.change()),
             plus_minus(error),
+            units::share(owner.change(), diff.grown_bytes()),
             text(&short(profile.name(owner.node))),
             text(&place),
         )?;
@@ -146,7 +145,7 @@ fn write_heading(diff: &Diff<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(
         out,
-        r#"<svg x="1%" y="152" width="80%" height="18"><text id="details" y="13">Width: bytes by which paths grew or shrank, {} and {}. Callers are below what they call.</text></svg>"#,
+        r#"<svg x="1%" y="152" width="80%" height="18"><text id="details" y="13">Width: bytes by which paths grew ({} together) or shrank ({}). Callers are below what they call; bold is your code.</text></svg>"#,
         units::bytes(diff.grown_bytes()),
         units::bytes(diff.shrunk_bytes().saturating_neg()),
     )
@@ -160,19 +159,14 @@ fn plus_minus(error: f64) -> String {
 }
 
 fn write_legend(sampled: bool, out: &mut dyn Write) -> io::Result<()> {
-    let kinds = [
-        ("new", Change::New),
-        ("grew", Change::Grew(1.0)),
-        ("shrank", Change::Shrank(1.0)),
-        ("gone", Change::Gone),
-    ];
-    for (at, (name, change)) in kinds.into_iter().enumerate() {
-        write_key(68 + 8 * at as u32, name, change.fill(LIGHT), out)?;
+    let kinds = [State::New, State::Grew, State::Shrank, State::Gone];
+    for (at, kind) in kinds.into_iter().enumerate() {
+        write_key(68 + 8 * at as u32, Some(kind), out)?;
     }
     if sampled {
         writeln!(
             out,
-            r#"<text class="note" x="99%" y="50">pale: within the sampling error (95 %)</text>"#
+            r#"<text class="note" x="99%" y="113">pale: within the sampling error (95 %)</text>"#
         )?;
     }
     writeln!(
@@ -183,21 +177,35 @@ fn write_legend(sampled: bool, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// A box of the legend.
-fn write_key(x: u32, name: &str, fill: Colour, out: &mut dyn Write) -> io::Result<()> {
+fn write_key(x: u32, state: Option<State>, out: &mut dyn Write) -> io::Result<()> {
+    let (name, fill) = (word(state), colour(state));
     writeln!(
         out,
         r#"<svg class="key {name}" x="{x}%" y="16" width="7%" height="{}"><rect width="100%" height="100%" fill="{fill}"/>{}<text x="4" y="13" fill="{}">{name}</text></svg>"#,
         ROW - 1,
-        hatch(name == "gone"),
+        hatch(state),
         fill.ink(),
     )
 }
 
-fn hatch(is_gone: bool) -> &'static str {
-    match is_gone {
-        true => r#"<rect width="100%" height="100%" fill="url(#hatch)"/>"#,
-        false => "",
+/// What lies over the colour.
+fn hatch(state: Option<State>) -> &'static str {
+    match state {
+        Some(State::Gone) => r#"<rect width="100%" height="100%" fill="url(#hatch)"/>"#,
+        _ => "",
     }
+}
+
+/// The colour of a state, always its full one: what is pale is noise.
+fn colour(state: Option<State>) -> Colour {
+    let change = match state {
+        None => Change::Unchanged,
+        Some(State::New) => Change::New,
+        Some(State::Grew) => Change::Grew(1.0),
+        Some(State::Shrank) => Change::Shrank(1.0),
+        Some(State::Gone) => Change::Gone,
+    };
+    change.fill(LIGHT)
 }
 
 /// A frame, where it goes and how it looks.
@@ -205,8 +213,8 @@ struct Drawn<'a> {
     frame: &'a Frame,
     span: &'a Span,
     y: u32,
-    colour: Change,
-    is_owner: bool,
+    /// Its place among the owners of the heading.
+    owner: Option<usize>,
 }
 
 impl Drawn<'_> {
@@ -219,13 +227,12 @@ impl Drawn<'_> {
         let is_own = matches!(frame.name, Name::Function(identity) if is_own(diff, identity));
         let mut class = format!("frame {}", word(state));
         for (is, more) in [
-            (self.is_owner, " owner"),
             (is_own, " own"),
             ((frame.change().unsigned_abs() as f64) < error, " noise"),
         ] {
             class += if is { more } else { "" };
         }
-        let fill = self.colour.fill(LIGHT);
+        let fill = colour(state);
         write!(
             out,
             r#"<svg class="{class}" x="{:.4}%" y="{}" width="{:.4}%" height="{}" data-caller="{}" data-before="{before}" data-after="{after}" data-change="{}"><title>"#,
@@ -249,7 +256,7 @@ impl Drawn<'_> {
             units::bytes(after),
             plus_minus(error),
             word(state),
-            hatch(state == Some(State::Gone)),
+            hatch(state),
             fill.ink(),
             self.label(diff),
         )
@@ -273,6 +280,10 @@ impl Drawn<'_> {
     fn label(&self, diff: &Diff<'_>) -> String {
         let mut names = self.names(diff).map(short);
         let outermost = text(&names.next().unwrap_or_default());
+        let outermost = match self.owner {
+            Some(owner) => format!("{} ▸ {outermost}", owner + 1),
+            None => outermost,
+        };
         match names.next_back() {
             None => outermost,
             Some(innermost) => format!(
