@@ -218,7 +218,7 @@ fn suspicions(files: &[PathBuf]) -> Result<Vec<Judged>, String> {
 
 fn draw(diff: &Diff<'_>, svg: &Path) -> std::io::Result<()> {
     let mut file = BufWriter::new(File::create(svg)?);
-    growth_svg(diff, false, &mut file)?;
+    differential::svg(diff, View::default(), &mut file)?;
     file.flush()
 }
 

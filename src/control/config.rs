@@ -38,6 +38,8 @@ pub struct Config {
     pub(super) max_disk: Option<u64>,
     pub(super) signal: Option<Signal>,
     pub(super) on_term: Option<bool>,
+    pub(super) triggers: Option<&'static str>,
+    pub(super) limit: Option<u64>,
 }
 
 impl Config {
@@ -54,6 +56,8 @@ impl Config {
             max_disk: None,
             signal: None,
             on_term: None,
+            triggers: None,
+            limit: None,
         }
     }
 
@@ -139,6 +143,31 @@ impl Config {
     #[must_use]
     pub const fn on_term(mut self, takes_snapshot: bool) -> Self {
         self.on_term = Some(takes_snapshot);
+        self
+    }
+
+    /// What takes a snapshot beside the interval (`HEAPLENS_TRIGGERS`): `none`, or some of these,
+    /// separated by commas. Memory is looked at once a second, and from half of the limit on ten
+    /// times a second.
+    ///
+    /// - `limit=60%/80%/90%`: memory has passed one of these steps of its limit. `limit` alone stands
+    ///   for these three, and is the default. Counted is what the control group uses without the
+    ///   files that the system could drop at once (`inactive_file`), and where a
+    ///   [limit](Self::limit) is given, the resident memory of the process.
+    /// - `growth=50%` or `growth=64MiB`: live bytes have grown by so much since the last snapshot, and
+    ///   by 1 MiB at least.
+    /// - `peak`: live bytes are higher by a tenth, and by 1 MiB at least, than at any snapshot before.
+    #[must_use]
+    pub const fn triggers(mut self, rules: &'static str) -> Self {
+        self.triggers = Some(rules);
+        self
+    }
+
+    /// Limit of memory in bytes for [triggers](Self::triggers), at least 1 (`HEAPLENS_LIMIT`). By
+    /// default that of the control group.
+    #[must_use]
+    pub const fn limit(mut self, bytes: u64) -> Self {
+        self.limit = Some(bytes);
         self
     }
 

@@ -5,6 +5,7 @@
 
 use super::config::MIN_INTERVAL;
 use super::signal::Signal;
+use super::triggers::{ALLOWED, Rules};
 use crate::settings::{Mode, parse_bytes, parse_depth, parse_mode};
 use crate::snapshot::printable;
 use std::ffi::{OsStr, OsString};
@@ -24,6 +25,8 @@ pub(super) struct Environment {
     pub(super) max_disk: Option<u64>,
     pub(super) signal: Option<Signal>,
     pub(super) on_term: Option<bool>,
+    pub(super) triggers: Option<Rules>,
+    pub(super) limit: Option<u64>,
 }
 
 const PREFIX: &str = "HEAPLENS_";
@@ -38,7 +41,7 @@ struct Variable {
     read: fn(&mut Environment, &OsStr) -> Option<()>,
 }
 
-const VARIABLES: [Variable; 9] = [
+const VARIABLES: [Variable; 11] = [
     Variable {
         name: "HEAPLENS_MODE",
         allowed: "off, sampled or exact",
@@ -91,6 +94,21 @@ const VARIABLES: [Variable; 9] = [
         name: "HEAPLENS_ON_TERM",
         allowed: "1 or 0",
         read: |environment, value| set(&mut environment.on_term, switch(value)),
+    },
+    Variable {
+        name: "HEAPLENS_TRIGGERS",
+        allowed: ALLOWED,
+        read: |environment, value| {
+            set(
+                &mut environment.triggers,
+                value.to_str().and_then(Rules::parse),
+            )
+        },
+    },
+    Variable {
+        name: "HEAPLENS_LIMIT",
+        allowed: "a size of at least 1 byte, such as 512MiB",
+        read: |environment, value| set(&mut environment.limit, size(value)),
     },
 ];
 
@@ -220,6 +238,8 @@ mod tests {
             ("HEAPLENS_MAX_DISK", "1GiB"),
             ("HEAPLENS_SIGNAL", "SIGUSR1"),
             ("HEAPLENS_ON_TERM", "1"),
+            ("HEAPLENS_TRIGGERS", "peak"),
+            ("HEAPLENS_LIMIT", "2GiB"),
             ("HEAPLENS_TEST_TOOLS", "require"),
             ("HEAPLESS", "1"),
         ]);
@@ -235,6 +255,8 @@ mod tests {
                 max_disk: Some(1 << 30),
                 signal: Some(Signal::Usr1),
                 on_term: Some(true),
+                triggers: Rules::parse("peak"),
+                limit: Some(2 << 30),
             }
         );
         assert_eq!(warnings, Vec::<String>::new());
@@ -266,6 +288,8 @@ mod tests {
             ("HEAPLENS_MAX_DISK", "1.5GiB"),
             ("HEAPLENS_SIGNAL", "KILL"),
             ("HEAPLENS_ON_TERM", "yes"),
+            ("HEAPLENS_TRIGGERS", "growth"),
+            ("HEAPLENS_LIMIT", "0"),
         ] {
             let (environment, warnings) = read(&[(name, value)]);
             assert_eq!(environment, Environment::default(), "{name}={value}");

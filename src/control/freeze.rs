@@ -37,6 +37,16 @@ pub(crate) fn address_space_wanted() -> usize {
     BESIDE + nodes * FOR_EACH_NODE
 }
 
+/// About what the program holds, in bytes: without waiting for counters that move, and without a list
+/// of sites. `None` if nothing is recorded.
+pub(crate) fn live_bytes() -> Option<i64> {
+    let recorder = recorder::global()?;
+    Some(match recorder.settings().mode {
+        Mode::Exact => rows::live_bytes_exact(recorder),
+        _ => rows::live_bytes_sampled(recorder),
+    })
+}
+
 /// Reads the tables. `header` comes filled in but for `recorder`, `totals`, `losses` and
 /// `overhead`, which this function owns. Of these it takes in `losses.snapshots_failed`, and in
 /// `totals.peak_live_bytes` the peak so far.

@@ -1,4 +1,5 @@
-//! The thread that takes snapshots: at intervals, on request, by signal, and at the end.
+//! The thread that takes snapshots: at intervals, on request, by signal, when memory grows or nears its
+//! limit, and at the end.
 //!
 //! It keeps to an absolute schedule on the monotonic clock, so that neither the time a snapshot
 //! takes nor a change of the wall clock moves the next one. With nothing to do it wakes once a
@@ -9,6 +10,7 @@ use super::requests::REQUESTS;
 use super::run_settings::RunSettings;
 use super::signal::Blocked;
 use super::store::Store;
+use super::triggers::Triggers;
 use super::{SnapshotError, clock, freeze, process_memory, stderr, termination};
 use crate::snapshot::{
     Header, Losses, Program, Reason, RunName, Snapshot, Totals, reason_slug, rfc3339,
@@ -23,7 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Time between looks at the clock for the recorder.
+/// Shortest wait after a failure without an interval.
 const TICK: Duration = Duration::from_secs(1);
 /// Longest wait after failures, unless the interval is longer.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
@@ -68,6 +70,11 @@ pub(super) struct Keeper {
     /// Number of the last snapshot that was written.
     sequence: u64,
     peak_live_bytes: i64,
+    /// Live bytes at the newest snapshot.
+    live_bytes: i64,
+    triggers: Triggers,
+    /// Limit of memory that somebody has given.
+    limit: Option<u64>,
     failures: Failures,
 }
 
@@ -113,6 +120,9 @@ impl Keeper {
             next_tick: started,
             sequence: 0,
             peak_live_bytes: i64::MIN,
+            live_bytes: 0,
+            triggers: Triggers::new(settings.triggers),
+            limit: settings.limit,
             failures: Failures::default(),
         }
     }
@@ -166,6 +176,7 @@ impl Keeper {
     fn turn(&mut self) {
         if Instant::now() >= self.next_tick {
             self.tick();
+            self.look();
         }
         if REQUESTS.termination().is_some() {
             // What went wrong was told on stderr, and the signal is not to wait.
@@ -184,7 +195,7 @@ impl Keeper {
         if let (Some(interval), Some(due)) = (self.interval, self.due)
             && now >= due
         {
-            if self.failures.retry.is_none_or(|retry| now >= retry) {
+            if !self.failures.is_waiting(now) {
                 // As above.
                 let _ = self.take(Reason::Interval, None);
             }
@@ -196,7 +207,33 @@ impl Keeper {
         let uptime = clock::uptime(self.started);
         // A panic is printed by the hook in force; the next tick may do better.
         let _ = catch_unwind(|| freeze::tick(uptime));
-        self.next_tick = Instant::now() + TICK;
+        self.next_tick = Instant::now() + self.triggers.pause();
+    }
+
+    /// Takes a snapshot if memory has grown, or comes near its limit.
+    fn look(&mut self) {
+        if self.failures.is_waiting(Instant::now()) {
+            return;
+        }
+        // A panic is printed by the hook in force; the next look may do better.
+        let (live_bytes, pressure) = catch_unwind(AssertUnwindSafe(|| {
+            let triggers = &self.triggers;
+            (
+                triggers
+                    .look_at_live_bytes()
+                    .then(freeze::live_bytes)
+                    .flatten(),
+                triggers
+                    .look_at_limit()
+                    .then(|| process_memory::pressure(self.limit))
+                    .flatten(),
+            )
+        }))
+        .unwrap_or_default();
+        if let Some(reason) = self.triggers.due(live_bytes, pressure) {
+            // A failure was told on stderr, and it is still due then.
+            let _ = self.take(reason, None);
+        }
     }
 
     /// Takes a snapshot, and keeps account of failures.
@@ -217,6 +254,7 @@ impl Keeper {
                     total: self.failures.total,
                     ..Failures::default()
                 };
+                self.triggers.taken(self.live_bytes);
                 Ok(path)
             }
             Err(error) => {
@@ -302,11 +340,17 @@ impl Keeper {
             ..Header::default()
         });
         self.peak_live_bytes = snapshot.header.totals.peak_live_bytes;
+        self.live_bytes = snapshot.header.totals.live_bytes;
         snapshot
     }
 }
 
 impl Failures {
+    /// Whether it is too early to try again of one's own accord.
+    fn is_waiting(&self, now: Instant) -> bool {
+        self.retry.is_some_and(|retry| now < retry)
+    }
+
     /// Waits twice as long after each failure in a row.
     fn count(&mut self, interval: Duration, now: Instant) {
         let doublings = self.in_a_row.min(16);

@@ -20,6 +20,7 @@ mod signal;
 mod stderr;
 mod store;
 mod termination;
+mod triggers;
 mod wake;
 
 #[cfg(feature = "internals")]
@@ -121,7 +122,10 @@ fn start_once(config: &Config) -> Result<Started, StartError> {
     RECORDER.call_once(recorder::start);
     let signal = settings.signal;
     let on_term = settings.on_term;
-    let is_triggered = settings.interval.is_some() || signal != Signal::None || on_term;
+    let is_triggered = settings.interval.is_some()
+        || signal != Signal::None
+        || on_term
+        || settings.asks_for_triggers;
     let keeper = Keeper::new(settings);
     if is_triggered {
         keeper.spawn().map_err(StartError::Thread)?;

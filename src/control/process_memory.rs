@@ -3,25 +3,48 @@
 //! The readers of memory are pure over a root folder, so that tests can feed them trees of other
 //! systems. Whatever is not there is absent from the result; nothing here fails.
 
+use super::triggers::Pressure;
 use crate::snapshot::ProcessMemory;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Memory of this process.
 pub(super) fn of_process() -> ProcessMemory {
+    read(Path::new("/"), page_bytes())
+}
+
+/// What the process holds of `given`, a limit that somebody has named, or of its control group's.
+/// `None` without a limit.
+pub(super) fn pressure(given: Option<u64>) -> Option<Pressure> {
+    pressure_in(Path::new("/"), given)
+}
+
+fn pressure_in(root: &Path, given: Option<u64>) -> Option<Pressure> {
+    if let Some(limit_bytes) = given {
+        let used_bytes = read(root, page_bytes()).rss_bytes?;
+        return Some(Pressure {
+            used_bytes,
+            limit_bytes,
+        });
+    }
+    let group = Group::of_process(root)?;
+    let (limit_bytes, folder) = group.tightest()?;
+    let used = number(&folder.join(group.version.usage_file()))?;
+    Some(Pressure {
+        used_bytes: used.saturating_sub(group.droppable(folder)),
+        limit_bytes,
+    })
+}
+
+fn page_bytes() -> u64 {
     // SAFETY: asks for a constant of the system.
-    let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    read(Path::new("/"), u64::try_from(page_bytes).unwrap_or(4096))
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(bytes).unwrap_or(4096)
 }
 
 fn read(root: &Path, page_bytes: u64) -> ProcessMemory {
-    let text = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
-    let group = Group::find(
-        root,
-        &text("proc/self/cgroup"),
-        &text("proc/self/mountinfo"),
-    );
-    let (cgroup_limit_bytes, cgroup_usage_bytes) = match group {
+    let text = |path: &str| text_of(&root.join(path));
+    let (cgroup_limit_bytes, cgroup_usage_bytes) = match Group::of_process(root) {
         Some(group) => group.limit_and_usage(),
         None => (None, None),
     };
@@ -83,6 +106,16 @@ impl Version {
 const UNLIMITED_FROM: u64 = 1 << 60;
 
 impl Group {
+    /// The group of this process.
+    fn of_process(root: &Path) -> Option<Self> {
+        let text = |path: &str| text_of(&root.join(path));
+        Self::find(
+            root,
+            &text("proc/self/cgroup"),
+            &text("proc/self/mountinfo"),
+        )
+    }
+
     /// The group that accounts for memory. Where both versions are mounted that is version 1's if
     /// it has the controller.
     fn find(root: &Path, cgroup: &str, mountinfo: &str) -> Option<Self> {
@@ -125,6 +158,15 @@ impl Group {
     /// The tightest limit of the group and those around it, with that group's usage; without any
     /// limit the usage of the group itself.
     fn limit_and_usage(&self) -> (Option<u64>, Option<u64>) {
+        let usage = |path: &Path| number(&path.join(self.version.usage_file()));
+        match self.tightest() {
+            Some((limit, path)) => (Some(limit), usage(path)),
+            None => (None, usage(&self.folder)),
+        }
+    }
+
+    /// The tightest limit of the group and those around it, and the group that has it.
+    fn tightest(&self) -> Option<(u64, &Path)> {
         let around = self
             .folder
             .ancestors()
@@ -133,11 +175,19 @@ impl Group {
             let limit = number(&path.join(self.version.limit_file()))?;
             (limit < UNLIMITED_FROM).then_some((limit, path))
         });
-        let usage = |path: &Path| number(&path.join(self.version.usage_file()));
-        match limited.min_by_key(|(limit, _)| *limit) {
-            Some((limit, path)) => (Some(limit), usage(path)),
-            None => (None, usage(&self.folder)),
-        }
+        limited.min_by_key(|(limit, _)| *limit)
+    }
+
+    /// Of a group's usage, the pages of files that nobody has used lately: the system drops them
+    /// before it kills anyone.
+    fn droppable(&self, folder: &Path) -> u64 {
+        let name = match self.version {
+            Version::One => "total_inactive_file",
+            Version::Two => "inactive_file",
+        };
+        let stat = text_of(&folder.join("memory.stat"));
+        let line = stat.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.trim().parse().ok()).unwrap_or(0)
     }
 }
 
@@ -163,6 +213,11 @@ fn unescape(path: &str) -> PathBuf {
             .replace("\\011", "\t")
             .replace("\\134", "\\"),
     )
+}
+
+/// The text of a file, empty if it cannot be read.
+fn text_of(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_default()
 }
 
 /// A number in a file of its own; `max` is none.
@@ -281,6 +336,33 @@ mod tests {
         assert_eq!(limit_and_usage(&files[..2]), (None, None));
         let unlimited = [files[0], files[1], files[6], files[7]];
         assert_eq!(limit_and_usage(&unlimited), (None, Some(1)));
+    }
+
+    #[test]
+    fn pressure_leaves_out_what_can_be_dropped() {
+        let files = [
+            ("proc/self/cgroup", "0::/\n"),
+            ("proc/self/mountinfo", MOUNT_TWO),
+            ("proc/self/statm", "1000 250 30 4 0 60 0\n"),
+            ("sys/fs/cgroup/memory.max", "10000\n"),
+            ("sys/fs/cgroup/memory.current", "9000\n"),
+            (
+                "sys/fs/cgroup/memory.stat",
+                "anon 1\ninactive_anon 77\ninactive_file 3000\nactive_file 5\n",
+            ),
+        ];
+        let pressure = |files, given| {
+            let pressure = pressure_in(tree(files).path(), given)?;
+            Some((pressure.used_bytes, pressure.limit_bytes))
+        };
+        assert_eq!(pressure(&files, None), Some((6_000, 10_000)));
+        assert_eq!(pressure(&files[..5], None), Some((9_000, 10_000)));
+        assert_eq!(
+            pressure(&files, Some(7)),
+            Some((250 * page_bytes(), 7)),
+            "a given limit is the process's own"
+        );
+        assert_eq!(pressure(&files[..3], None), None, "no limit");
     }
 
     #[test]

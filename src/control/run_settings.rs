@@ -7,6 +7,7 @@ use super::StartError;
 use super::config::{Config, MIN_INTERVAL};
 use super::environment::Environment;
 use super::signal::Signal;
+use super::triggers::{ALLOWED, Rules};
 use crate::settings::{DEPTH_RANGE, Settings};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,6 +22,11 @@ pub(super) struct RunSettings {
     pub(super) max_disk: u64,
     pub(super) signal: Signal,
     pub(super) on_term: bool,
+    pub(super) triggers: Rules,
+    /// Whether somebody has asked for these triggers: the default ones need no thread by themselves.
+    pub(super) asks_for_triggers: bool,
+    /// Limit of memory to reckon with; `None` for that of the control group.
+    pub(super) limit: Option<u64>,
 }
 
 impl RunSettings {
@@ -37,6 +43,10 @@ impl RunSettings {
             .interval
             .or(config.interval)
             .unwrap_or(Duration::from_secs(60));
+        let triggers = match &environment.triggers {
+            Some(rules) => Some(rules.clone()),
+            None => config.triggers.map(parse_triggers).transpose()?,
+        };
         Ok(Self {
             dir: dir.unwrap_or(Path::new("heaplens")).to_owned(),
             interval: (!interval.is_zero()).then_some(interval),
@@ -47,8 +57,18 @@ impl RunSettings {
                 .unwrap_or(256 << 20),
             signal: environment.signal.or(config.signal).unwrap_or(Signal::Usr2),
             on_term: environment.on_term.or(config.on_term).unwrap_or(false),
+            asks_for_triggers: triggers.as_ref().is_some_and(|rules| !rules.is_empty()),
+            triggers: triggers.unwrap_or_default(),
+            limit: environment.limit.or(config.limit),
         })
     }
+}
+
+fn parse_triggers(text: &str) -> Result<Rules, StartError> {
+    Rules::parse(text).ok_or(StartError::OutOfRange {
+        setting: "triggers",
+        allowed: ALLOWED,
+    })
 }
 
 fn check_ranges(config: &Config) -> Result<(), StartError> {
@@ -79,6 +99,9 @@ fn check_ranges(config: &Config) -> Result<(), StartError> {
     }
     if config.max_disk == Some(0) {
         return refuse("max_disk", "at least 1 byte");
+    }
+    if config.limit == Some(0) {
+        return refuse("limit", "at least 1 byte");
     }
     Ok(())
 }
@@ -141,6 +164,9 @@ mod tests {
             max_disk: 256 << 20,
             signal: Signal::Usr2,
             on_term: false,
+            triggers: Rules::default(),
+            asks_for_triggers: false,
+            limit: None,
         };
         assert_eq!(resolve(Config::new(), Environment::default()), Ok(expected));
     }
@@ -154,7 +180,9 @@ mod tests {
             .keep(1)
             .max_disk(1)
             .signal(Signal::Hup)
-            .on_term(true);
+            .on_term(true)
+            .triggers("peak")
+            .limit(1 << 30);
         let from_code = resolve(config.clone(), Environment::default()).expect("a valid config");
         assert_eq!(
             from_code,
@@ -165,6 +193,9 @@ mod tests {
                 max_disk: 1,
                 signal: Signal::Hup,
                 on_term: true,
+                triggers: Rules::parse("peak").expect("a rule"),
+                asks_for_triggers: true,
+                limit: Some(1 << 30),
             }
         );
         let environment = Environment {
@@ -174,6 +205,8 @@ mod tests {
             max_disk: Some(2),
             signal: Some(Signal::None),
             on_term: Some(false),
+            triggers: Rules::parse("none"),
+            limit: Some(7),
             ..Environment::default()
         };
         assert_eq!(
@@ -185,6 +218,9 @@ mod tests {
                 max_disk: 2,
                 signal: Signal::None,
                 on_term: false,
+                triggers: Rules::parse("none").expect("no rule"),
+                asks_for_triggers: false,
+                limit: Some(7),
             })
         );
     }
@@ -211,6 +247,15 @@ mod tests {
             (
                 Config::new().interval(Duration::from_millis(9)),
                 "interval is out of range: at least 10 ms, or zero for none",
+            ),
+            (
+                Config::new().limit(0),
+                "limit is out of range: at least 1 byte",
+            ),
+            (
+                Config::new().triggers("growth"),
+                "triggers is out of range: none, or some of growth=50%, growth=64MiB, limit, \
+                 limit=60%/80%/90% and peak, separated by commas",
             ),
             (
                 Config::new().keep(0),

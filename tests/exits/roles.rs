@@ -7,6 +7,7 @@ use std::hint::black_box;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use std::{fs, mem, ptr, thread};
 
 pub(crate) const ALL: &[(&str, fn())] = &[
@@ -27,7 +28,8 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("still there", is_still_there),
     ("after the guard", outlives_the_guard),
     ("forked child", has_a_child),
-    ("eat memory", eats_memory),
+    ("eat memory", || eats_memory(Duration::ZERO)),
+    ("eat memory slowly", || eats_memory(60 * MS)),
     ("limited address space", runs_out_of_address_space),
     ("exit while stuck", exits_while_the_keeper_is_stuck),
     ("stay while stuck", stays_while_the_keeper_is_stuck),
@@ -231,10 +233,11 @@ fn has_a_child() {
     ready();
 }
 
-fn eats_memory() {
+fn eats_memory(pause: Duration) {
     let _profiler = start_ready();
     let mut eaten = Vec::new();
     loop {
+        thread::sleep(pause);
         eaten.push(black_box(vec![1u8; 1 << 20]));
     }
 }

@@ -165,11 +165,22 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         place: Place::SmallGroup,
+        settings: &[("HEAPLENS_TRIGGERS", "none")],
         ..row(
-            "the memory limit of a control group",
+            "the memory limit of a control group, with `HEAPLENS_TRIGGERS=none`",
             "eat memory",
             KILL,
             None,
+        )
+    },
+    Row {
+        place: Place::SmallGroup,
+        settings: &[("HEAPLENS_TRIGGERS", "limit=80%")],
+        ..row(
+            "the same, reached in seconds, with `HEAPLENS_TRIGGERS=limit=80%`",
+            "eat memory slowly",
+            KILL,
+            Some("limit"),
         )
     },
     told("`SIGKILL`", "stay", ON_TERM, &[libc::SIGKILL], KILL, None),

@@ -72,6 +72,35 @@ impl Rows {
     }
 }
 
+/// Exact mode: the sum of all sites but our own. A change that is flushed meanwhile may count twice or
+/// not at all.
+pub(super) fn live_bytes_exact(recorder: &Recorder) -> i64 {
+    let counters = &recorder.counters;
+    let own = recorder.own_site();
+    let sites = recorder.walker.tree.len().min(counters.len());
+    let mut sum = 0_i64;
+    for site in (0..sites as NodeId).filter(|&site| site != own) {
+        if flushes(counters, site) != 0 {
+            sum = sum.wrapping_add(counters.read(site as usize).0.live_bytes);
+        }
+    }
+    for cache in recorder.threads.caches() {
+        cache.read(|site, _, delta| {
+            if site != own {
+                sum = sum.wrapping_add(delta.live_bytes());
+            }
+        });
+    }
+    sum
+}
+
+/// Sampled mode: the weights of the live samples.
+pub(super) fn live_bytes_sampled(recorder: &Recorder) -> i64 {
+    let samples = recorder.samples.live();
+    let weights = samples.map(|sample| Weight::of(sample.size, sample.mean).bytes);
+    weights.sum::<f64>().round() as i64
+}
+
 /// Exact mode: shared rows and threads' caches. A site whose counters were flushed in between is
 /// read again. Returns how many were still moving at the last try.
 pub(super) fn exact(recorder: &Recorder, bins: &AgeBins) -> (Vec<Row>, u64) {
