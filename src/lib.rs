@@ -4,7 +4,8 @@
 //! it to files. The command line (`heaplens-cli`) turns these into flamegraphs, tables and diffs.
 //!
 //! Without the feature `recorder`, which is on by default, only [`mod@snapshot`] is left: the
-//! format of the files, for programs that read them.
+//! format of the files, for programs that read them. The feature `pprof` adds a writer of pprof
+//! profiles.
 
 #[cfg(feature = "recorder")]
 mod allocator;

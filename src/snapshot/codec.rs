@@ -21,7 +21,7 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const BUFFER_BYTES: usize = 64 << 10;
 /// Level 1 saves a third of the time and makes files half as large again; level 3 takes two thirds
 /// more time for files 6 % smaller.
-const COMPRESSION: Compression = Compression::new(2);
+pub(super) const COMPRESSION: Compression = Compression::new(2);
 
 /// Bounds on what reading a file may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,6 +13,8 @@ mod error;
 mod file_name;
 mod json;
 mod model;
+#[cfg(feature = "pprof")]
+pub mod pprof;
 mod special_frame;
 mod validate;
 
