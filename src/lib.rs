@@ -28,6 +28,8 @@ mod tables;
 
 #[cfg(feature = "recorder")]
 pub use allocator::Allocator;
+#[cfg(feature = "http")]
+pub use control::http;
 
 #[cfg(feature = "internals")]
 #[doc(hidden)]
@@ -37,7 +39,8 @@ pub use control::set_uptime;
 pub use control::start_from_macro;
 #[cfg(feature = "recorder")]
 pub use control::{
-    Config, Profiler, Signal, SnapshotError, StartError, snapshot, start, work_done,
+    Config, Profiler, Signal, SnapshotError, StartError, snapshot, snapshot_in_memory, start,
+    work_done,
 };
 #[cfg(feature = "recorder")]
 pub use settings::Mode;

@@ -7,6 +7,7 @@
 use super::signal::Signal;
 use crate::allocator::Allocator;
 use crate::settings::{DEPTH_RANGE, Mode, Settings};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub struct Config {
     pub(super) on_term: Option<bool>,
     pub(super) triggers: Option<&'static str>,
     pub(super) limit: Option<u64>,
+    pub(super) http: Option<SocketAddr>,
+    pub(super) http_token_file: Option<&'static str>,
 }
 
 impl Config {
@@ -58,6 +61,8 @@ impl Config {
             on_term: None,
             triggers: None,
             limit: None,
+            http: None,
+            http_token_file: None,
         }
     }
 
@@ -168,6 +173,23 @@ impl Config {
     #[must_use]
     pub const fn limit(mut self, bytes: u64) -> Self {
         self.limit = Some(bytes);
+        self
+    }
+
+    /// Where a server for profiles, snapshots and metrics listens (`HEAPLENS_HTTP`); needs the feature
+    /// `http`. By default nothing listens. Other machines reach it only with a
+    /// [token](Self::http_token_file).
+    #[must_use]
+    pub const fn http(mut self, address: SocketAddr) -> Self {
+        self.http = Some(address);
+        self
+    }
+
+    /// A file whose content every request has to bring as `Authorization: Bearer TOKEN`
+    /// (`HEAPLENS_HTTP_TOKEN_FILE`). It is read each time, so that tokens can be renewed.
+    #[must_use]
+    pub const fn http_token_file(mut self, file: &'static str) -> Self {
+        self.http_token_file = Some(file);
         self
     }
 

@@ -9,6 +9,7 @@ use super::triggers::{ALLOWED, Rules};
 use crate::settings::{Mode, parse_bytes, parse_depth, parse_mode};
 use crate::snapshot::printable;
 use std::ffi::{OsStr, OsString};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +28,9 @@ pub(super) struct Environment {
     pub(super) on_term: Option<bool>,
     pub(super) triggers: Option<Rules>,
     pub(super) limit: Option<u64>,
+    /// `Some(None)` for no server.
+    pub(super) http: Option<Option<SocketAddr>>,
+    pub(super) http_token_file: Option<PathBuf>,
 }
 
 const PREFIX: &str = "HEAPLENS_";
@@ -41,7 +45,7 @@ struct Variable {
     read: fn(&mut Environment, &OsStr) -> Option<()>,
 }
 
-const VARIABLES: [Variable; 11] = [
+const VARIABLES: [Variable; 13] = [
     Variable {
         name: "HEAPLENS_MODE",
         allowed: "off, sampled or exact",
@@ -60,12 +64,7 @@ const VARIABLES: [Variable; 11] = [
     Variable {
         name: "HEAPLENS_DIR",
         allowed: "the path of a folder",
-        read: |environment, value| {
-            set(
-                &mut environment.dir,
-                (!value.is_empty()).then(|| PathBuf::from(value)),
-            )
-        },
+        read: |environment, value| set(&mut environment.dir, path(value)),
     },
     Variable {
         name: "HEAPLENS_INTERVAL",
@@ -109,6 +108,16 @@ const VARIABLES: [Variable; 11] = [
         name: "HEAPLENS_LIMIT",
         allowed: "a size of at least 1 byte, such as 512MiB",
         read: |environment, value| set(&mut environment.limit, size(value)),
+    },
+    Variable {
+        name: "HEAPLENS_HTTP",
+        allowed: "an address and a port, such as 127.0.0.1:6070, or none",
+        read: |environment, value| set(&mut environment.http, address(value)),
+    },
+    Variable {
+        name: "HEAPLENS_HTTP_TOKEN_FILE",
+        allowed: "the path of a file",
+        read: |environment, value| set(&mut environment.http_token_file, path(value)),
     },
 ];
 
@@ -178,6 +187,24 @@ fn signal(value: &OsStr) -> Option<Signal> {
     known.map(|(_, signal)| *signal)
 }
 
+fn path(value: &OsStr) -> Option<PathBuf> {
+    (!value.is_empty()).then(|| PathBuf::from(value))
+}
+
+/// `Some(None)` for none.
+fn address(value: &OsStr) -> Option<Option<SocketAddr>> {
+    let text = value.to_str()?.trim();
+    if text.eq_ignore_ascii_case("none") {
+        return Some(None);
+    }
+    // A name is resolved by nobody: it could lead elsewhere tomorrow.
+    let address = match text.strip_prefix("localhost:") {
+        Some(port) => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port.parse().ok()?),
+        None => text.parse().ok()?,
+    };
+    Some(Some(address))
+}
+
 fn switch(value: &OsStr) -> Option<bool> {
     match value.to_str()?.trim() {
         "1" => Some(true),
@@ -240,6 +267,8 @@ mod tests {
             ("HEAPLENS_ON_TERM", "1"),
             ("HEAPLENS_TRIGGERS", "peak"),
             ("HEAPLENS_LIMIT", "2GiB"),
+            ("HEAPLENS_HTTP", "localhost:6070"),
+            ("HEAPLENS_HTTP_TOKEN_FILE", "/run/token"),
             ("HEAPLENS_TEST_TOOLS", "require"),
             ("HEAPLESS", "1"),
         ]);
@@ -257,6 +286,8 @@ mod tests {
                 on_term: Some(true),
                 triggers: Rules::parse("peak"),
                 limit: Some(2 << 30),
+                http: Some(Some(SocketAddr::from(([127, 0, 0, 1], 6070)))),
+                http_token_file: Some(PathBuf::from("/run/token")),
             }
         );
         assert_eq!(warnings, Vec::<String>::new());
@@ -290,6 +321,9 @@ mod tests {
             ("HEAPLENS_ON_TERM", "yes"),
             ("HEAPLENS_TRIGGERS", "growth"),
             ("HEAPLENS_LIMIT", "0"),
+            ("HEAPLENS_HTTP", "6070"),
+            ("HEAPLENS_HTTP", "some.example:6070"),
+            ("HEAPLENS_HTTP_TOKEN_FILE", ""),
         ] {
             let (environment, warnings) = read(&[(name, value)]);
             assert_eq!(environment, Environment::default(), "{name}={value}");

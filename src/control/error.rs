@@ -87,6 +87,8 @@ pub enum SnapshotError {
     TimedOut,
     /// The system gave us no thread to take it.
     Thread(io::Error),
+    /// Taking it failed.
+    Failed(io::Error),
     /// The file could not be written.
     Write {
         /// The folder that it was to be in.
@@ -106,6 +108,7 @@ impl fmt::Display for SnapshotError {
             }
             Self::Ended => f.write_str("the profiler has taken its last snapshot"),
             Self::TimedOut => f.write_str("the snapshot was not written in time"),
+            Self::Failed(error) => write!(f, "cannot take a snapshot: {error}"),
             Self::Thread(error) => write!(f, "the profiler's thread cannot be started: {error}"),
             Self::Write { folder, error } => {
                 write!(
@@ -121,7 +124,7 @@ impl fmt::Display for SnapshotError {
 impl std::error::Error for SnapshotError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Thread(error) | Self::Write { error, .. } => Some(error),
+            Self::Thread(error) | Self::Failed(error) | Self::Write { error, .. } => Some(error),
             _ => None,
         }
     }

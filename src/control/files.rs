@@ -35,31 +35,31 @@ pub(super) struct Unnamed<'a> {
 }
 
 impl Folder {
+    /// Opens a folder that is there.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let handle = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_DIRECTORY | libc::O_CLOEXEC)
+            .open(path)?;
+        Ok(Self { handle })
+    }
+
     /// Opens a folder; creates it, and those it lies in, where they are missing. A new folder is
     /// for its owner alone.
     pub(super) fn open_or_create(path: &Path) -> io::Result<Self> {
-        let open = || {
-            OpenOptions::new()
-                .read(true)
-                .custom_flags(libc::O_DIRECTORY | libc::O_CLOEXEC)
-                .open(path)
-        };
-        let handle = match open() {
+        match Self::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if let Some(parent) = path.parent() {
                     fs::create_dir_all(parent)?;
                 }
                 match DirBuilder::new().mode(0o700).create(path) {
                     // Another process of the same program may have been faster.
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                        return Err(error);
-                    }
-                    _ => open()?,
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+                    _ => Self::open(path),
                 }
             }
-            opened => opened?,
-        };
-        Ok(Self { handle })
+            opened => opened,
+        }
     }
 
     /// Creates a file under a name for the time being, locked as [`lock_exclusive`] does.

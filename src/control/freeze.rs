@@ -37,14 +37,30 @@ pub(crate) fn address_space_wanted() -> usize {
     BESIDE + nodes * FOR_EACH_NODE
 }
 
-/// About what the program holds, in bytes: without waiting for counters that move, and without a list
-/// of sites. `None` if nothing is recorded.
-pub(crate) fn live_bytes() -> Option<i64> {
+/// The totals alone, without waiting for counters that move, and without a list of sites. The peak is
+/// that of this moment. `None` if nothing is recorded.
+pub(crate) fn totals_now() -> Option<Totals> {
     let recorder = recorder::global()?;
-    Some(match recorder.settings().mode {
-        Mode::Exact => rows::live_bytes_exact(recorder),
-        _ => rows::live_bytes_sampled(recorder),
-    })
+    let mut totals = match recorder.settings().mode {
+        Mode::Exact => rows::totals_exact(recorder),
+        _ => rows::totals_sampled(recorder),
+    };
+    totals.peak_live_bytes = totals.live_bytes;
+    Some(totals)
+}
+
+#[cfg(feature = "http")]
+/// What was lost, and what heaplens itself takes with so many live blocks. `None` if nothing is recorded.
+pub(crate) fn losses_and_overhead(live_count: i64) -> Option<(crate::snapshot::Losses, Overhead)> {
+    let recorder = recorder::global()?;
+    let mut losses = recorder.losses.read();
+    losses.threads_unregistered = recorder.threads.refused();
+    let own = recorder.own_site();
+    let own_heap = match recorder.settings().mode {
+        Mode::Exact => recorder.counters.read(own as usize).0.live_bytes,
+        _ => 0,
+    };
+    Some((losses, overhead(recorder, own_heap, live_count)))
 }
 
 /// Reads the tables. `header` comes filled in but for `recorder`, `totals`, `losses` and

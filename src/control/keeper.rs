@@ -6,7 +6,7 @@
 //! second. Nothing that goes wrong here stops the program: where there is too little memory, the
 //! snapshot fails; where it runs out in the midst, this thread waits until there is some.
 
-use super::requests::REQUESTS;
+use super::requests::{REQUESTS, Taken, Wanted};
 use super::run_settings::RunSettings;
 use super::signal::Blocked;
 use super::store::Store;
@@ -109,6 +109,8 @@ impl Keeper {
         };
         let started = Instant::now();
         let dir = std::path::absolute(&settings.dir).unwrap_or(settings.dir);
+        #[cfg(feature = "http")]
+        super::status::started(&dir, started);
         Self {
             interval: settings.interval,
             store: Store::new(dir, run, settings.keep, settings.max_disk),
@@ -188,7 +190,11 @@ impl Keeper {
             let _ = self.take(Reason::Signal, None);
         }
         for request in REQUESTS.take_calls() {
-            let result = self.take(Reason::Request, Some(&request.label));
+            let label = Some(&*request.label);
+            let result = match request.wanted {
+                Wanted::File => self.take(Reason::Request, label).map(Taken::File),
+                Wanted::Memory => self.hold(label).map(Taken::Memory),
+            };
             request.answer(result);
         }
         let now = Instant::now();
@@ -221,8 +227,9 @@ impl Keeper {
             (
                 triggers
                     .look_at_live_bytes()
-                    .then(freeze::live_bytes)
-                    .flatten(),
+                    .then(freeze::totals_now)
+                    .flatten()
+                    .map(|totals| totals.live_bytes),
                 triggers
                     .look_at_limit()
                     .then(|| process_memory::pressure(self.limit))
@@ -255,6 +262,8 @@ impl Keeper {
                     ..Failures::default()
                 };
                 self.triggers.taken(self.live_bytes);
+                #[cfg(feature = "http")]
+                super::status::written();
                 Ok(path)
             }
             Err(error) => {
@@ -265,6 +274,8 @@ impl Keeper {
                          this is tried again from time to time"
                     ));
                 }
+                #[cfg(feature = "http")]
+                super::status::failed();
                 self.failures
                     .count(self.interval.unwrap_or(TICK), Instant::now());
                 Err(SnapshotError::Write {
@@ -275,20 +286,26 @@ impl Keeper {
         }
     }
 
+    /// Takes a snapshot that is not written: no part of the run's numbered ones.
+    fn hold(&mut self, label: Option<&str>) -> Result<Box<Snapshot>, SnapshotError> {
+        self.tick();
+        let held = catch_unwind(AssertUnwindSafe(|| {
+            has_room()?;
+            Ok(self.freeze(Reason::Request, label))
+        }));
+        let mut snapshot = held
+            .unwrap_or_else(|_| Err(io::Error::other("taking it panicked")))
+            .map_err(SnapshotError::Failed)?;
+        snapshot.header.sequence = self.sequence;
+        snapshot.complete = true;
+        Ok(Box::new(snapshot))
+    }
+
     fn write(&mut self, reason: Reason, label: Option<&str>) -> io::Result<PathBuf> {
         let slug = label.map_or_else(|| reason.slug().to_owned(), reason_slug);
         // First of all, since a folder that cannot be written needs no snapshot.
         let folder = self.store.open()?;
-        let wanted = freeze::address_space_wanted();
-        if !platform::has_address_space(wanted) {
-            return Err(io::Error::new(
-                io::ErrorKind::OutOfMemory,
-                format!(
-                    "it takes {} MiB of memory, which are not left",
-                    wanted >> 20
-                ),
-            ));
-        }
+        has_room()?;
         let mut sequence = self.sequence + 1;
         let mut snapshot: Option<Snapshot> = None;
         for _ in 0..NAMES_TRIED {
@@ -341,8 +358,25 @@ impl Keeper {
         });
         self.peak_live_bytes = snapshot.header.totals.peak_live_bytes;
         self.live_bytes = snapshot.header.totals.live_bytes;
+        #[cfg(feature = "http")]
+        super::status::peak(self.peak_live_bytes);
         snapshot
     }
+}
+
+/// Whether there is address space for a snapshot: a lack of it ends the process.
+fn has_room() -> io::Result<()> {
+    let wanted = freeze::address_space_wanted();
+    if platform::has_address_space(wanted) {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::OutOfMemory,
+        format!(
+            "it takes {} MiB of memory, which are not left",
+            wanted >> 20
+        ),
+    ))
 }
 
 impl Failures {

@@ -11,12 +11,18 @@ mod error;
 mod exit;
 mod files;
 pub(crate) mod freeze;
+#[cfg(feature = "http")]
+pub mod http;
 mod keeper;
 mod process_memory;
 mod requests;
 mod rotation;
 mod run_settings;
 mod signal;
+#[cfg(feature = "http")]
+mod snapshot_folder;
+#[cfg(feature = "http")]
+mod status;
 mod stderr;
 mod store;
 mod termination;
@@ -31,10 +37,11 @@ pub use signal::Signal;
 
 use crate::recorder;
 use crate::settings::Mode;
+use crate::snapshot::Snapshot;
 use environment::Environment;
 use keeper::Keeper;
 use once_cell::sync::OnceCell;
-use requests::REQUESTS;
+use requests::{REQUESTS, Taken, Wanted};
 use run_settings::RunSettings;
 use std::path::PathBuf;
 use std::sync::Once;
@@ -122,6 +129,7 @@ fn start_once(config: &Config) -> Result<Started, StartError> {
     RECORDER.call_once(recorder::start);
     let signal = settings.signal;
     let on_term = settings.on_term;
+    let listen = settings.listen.clone();
     let is_triggered = settings.interval.is_some()
         || signal != Signal::None
         || on_term
@@ -145,6 +153,15 @@ fn start_once(config: &Config) -> Result<Started, StartError> {
                 "signal {name} takes no last snapshot, though HEAPLENS_ON_TERM is set: {reason}"
             ));
         }
+    }
+    if let Some(listen) = listen {
+        #[cfg(feature = "http")]
+        http::start(&listen);
+        #[cfg(not(feature = "http"))]
+        stderr::line(&format!(
+            "not listening on {}: this program was built without the feature `http` of heaplens",
+            listen.address
+        ));
     }
     Ok(Started::Recording)
 }
@@ -170,6 +187,28 @@ pub fn start_from_macro(config: &Config) -> Option<Profiler> {
 ///
 /// If the profiler does not run here, or if the file could not be written in time.
 pub fn snapshot(label: &str) -> Result<PathBuf, SnapshotError> {
+    match ask(label, Wanted::File)? {
+        Taken::File(path) => Ok(path),
+        Taken::Memory(_) => unreachable!("a file was asked for"),
+    }
+}
+
+/// Takes a snapshot and returns it, without writing a file: for programs that send it themselves.
+/// Waits 30 seconds at most.
+///
+/// It has the number of the last file in [`Header::sequence`](crate::snapshot::Header::sequence).
+///
+/// # Errors
+///
+/// If the profiler does not run here, or if there is no memory for it.
+pub fn snapshot_in_memory(label: &str) -> Result<Snapshot, SnapshotError> {
+    match ask(label, Wanted::Memory)? {
+        Taken::Memory(snapshot) => Ok(*snapshot),
+        Taken::File(_) => unreachable!("no file was asked for"),
+    }
+}
+
+fn ask(label: &str, wanted: Wanted) -> Result<Taken, SnapshotError> {
     if exit::is_forked_child() {
         return Err(SnapshotError::ForkedChild);
     }
@@ -184,7 +223,7 @@ pub fn snapshot(label: &str) -> Result<PathBuf, SnapshotError> {
     }
     recorder::as_own(|| {
         keeper::wake_up().map_err(SnapshotError::Thread)?;
-        REQUESTS.snapshot(label, SNAPSHOT_CAP)
+        REQUESTS.snapshot(label, wanted, SNAPSHOT_CAP)
     })
 }
 

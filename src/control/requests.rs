@@ -5,7 +5,7 @@
 
 use super::SnapshotError;
 use super::wake::Wake;
-use crate::snapshot::Reason;
+use crate::snapshot::{Reason, Snapshot};
 use parking_lot::{Condvar, Mutex};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,15 +31,32 @@ const ENDING: u8 = 1;
 const ENDING_BY_PANIC: u8 = 2;
 const ENDED: u8 = 3;
 
-/// A call of `heaplens::snapshot` that waits for its file.
+/// A call that waits for a snapshot.
 pub(super) struct Request {
     pub(super) label: String,
+    pub(super) wanted: Wanted,
     answer: Arc<Answer>,
+}
+
+/// What becomes of a snapshot that somebody asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A file in the folder.
+    File,
+    /// Nothing is written.
+    Memory,
+}
+
+/// A snapshot that was asked for.
+#[derive(Debug)]
+pub(super) enum Taken {
+    File(PathBuf),
+    Memory(Box<Snapshot>),
 }
 
 #[derive(Default)]
 struct Answer {
-    result: Mutex<Option<Result<PathBuf, SnapshotError>>>,
+    result: Mutex<Option<Result<Taken, SnapshotError>>>,
     given: Condvar,
 }
 
@@ -56,7 +73,12 @@ impl Requests {
     }
 
     /// Asks for a snapshot and waits for it.
-    pub(super) fn snapshot(&self, label: &str, cap: Duration) -> Result<PathBuf, SnapshotError> {
+    pub(super) fn snapshot(
+        &self,
+        label: &str,
+        wanted: Wanted,
+        cap: Duration,
+    ) -> Result<Taken, SnapshotError> {
         let deadline = Instant::now() + cap;
         let answer = Arc::new(Answer::default());
         {
@@ -70,6 +92,7 @@ impl Requests {
             }
             inbox.push(Request {
                 label: label.to_owned(),
+                wanted,
                 answer: Arc::clone(&answer),
             });
         }
@@ -174,7 +197,7 @@ impl Requests {
 }
 
 impl Request {
-    pub(super) fn answer(self, result: Result<PathBuf, SnapshotError>) {
+    pub(super) fn answer(self, result: Result<Taken, SnapshotError>) {
         *self.answer.result.lock() = Some(result);
         self.answer.given.notify_all();
     }
@@ -196,8 +219,9 @@ mod tests {
         loop {
             let seen = requests.rings();
             for request in requests.take_calls() {
+                assert_eq!(request.wanted, Wanted::File);
                 let result = answer(&request.label);
-                request.answer(result);
+                request.answer(result.map(Taken::File));
             }
             if let Some(reason) = requests.ending() {
                 requests.close();
@@ -218,8 +242,11 @@ mod tests {
                     scope.spawn(move || {
                         for j in 0..100 {
                             let label = format!("{i}-{j}");
-                            let path = requests.snapshot(&label, LONG).expect("an answer");
-                            assert_eq!(path, PathBuf::from(label));
+                            let taken = requests.snapshot(&label, Wanted::File, LONG);
+                            match taken.expect("an answer") {
+                                Taken::File(path) => assert_eq!(path, PathBuf::from(label)),
+                                Taken::Memory(_) => panic!("nobody asked for this"),
+                            }
                         }
                     })
                 })
@@ -232,7 +259,7 @@ mod tests {
         });
         let start = Instant::now();
         assert!(matches!(
-            requests.snapshot("late", LONG),
+            requests.snapshot("late", Wanted::File, LONG),
             Err(SnapshotError::Ended)
         ));
         requests.end(false, LONG);
@@ -243,7 +270,7 @@ mod tests {
     fn nobody_waits_for_ever() {
         let requests = Requests::new();
         assert!(matches!(
-            requests.snapshot("x", SHORT),
+            requests.snapshot("x", Wanted::File, SHORT),
             Err(SnapshotError::TimedOut)
         ));
         assert!(
@@ -258,7 +285,7 @@ mod tests {
     fn whoever_waits_when_the_keeper_goes_is_told() {
         let requests = Requests::new();
         thread::scope(|scope| {
-            let caller = scope.spawn(|| requests.snapshot("x", LONG));
+            let caller = scope.spawn(|| requests.snapshot("x", Wanted::File, LONG));
             while requests.rings() == 0 {
                 thread::yield_now();
             }

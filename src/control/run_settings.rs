@@ -9,6 +9,7 @@ use super::environment::Environment;
 use super::signal::Signal;
 use super::triggers::{ALLOWED, Rules};
 use crate::settings::{DEPTH_RANGE, Settings};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,6 +28,16 @@ pub(super) struct RunSettings {
     pub(super) asks_for_triggers: bool,
     /// Limit of memory to reckon with; `None` for that of the control group.
     pub(super) limit: Option<u64>,
+    /// `None` for no server.
+    pub(super) listen: Option<Listen>,
+}
+
+/// Where the server listens, and the file with the token that it asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listen {
+    pub(super) address: SocketAddr,
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "nothing listens"))]
+    pub(super) token_file: Option<PathBuf>,
 }
 
 impl RunSettings {
@@ -60,6 +71,17 @@ impl RunSettings {
             asks_for_triggers: triggers.as_ref().is_some_and(|rules| !rules.is_empty()),
             triggers: triggers.unwrap_or_default(),
             limit: environment.limit.or(config.limit),
+            listen: match environment.http {
+                Some(asked) => asked,
+                None => config.http,
+            }
+            .map(|address| Listen {
+                address,
+                token_file: environment
+                    .http_token_file
+                    .clone()
+                    .or(config.http_token_file.map(PathBuf::from)),
+            }),
         })
     }
 }
@@ -149,6 +171,9 @@ fn check_fixed(
 mod tests {
     use super::*;
     use crate::settings::Mode;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 6070);
 
     fn resolve(config: Config, environment: Environment) -> Result<RunSettings, String> {
         RunSettings::resolve(&config, &environment, Settings::DEFAULT)
@@ -167,6 +192,7 @@ mod tests {
             triggers: Rules::default(),
             asks_for_triggers: false,
             limit: None,
+            listen: None,
         };
         assert_eq!(resolve(Config::new(), Environment::default()), Ok(expected));
     }
@@ -182,7 +208,9 @@ mod tests {
             .signal(Signal::Hup)
             .on_term(true)
             .triggers("peak")
-            .limit(1 << 30);
+            .limit(1 << 30)
+            .http(ANYWHERE)
+            .http_token_file("/run/token");
         let from_code = resolve(config.clone(), Environment::default()).expect("a valid config");
         assert_eq!(
             from_code,
@@ -196,6 +224,10 @@ mod tests {
                 triggers: Rules::parse("peak").expect("a rule"),
                 asks_for_triggers: true,
                 limit: Some(1 << 30),
+                listen: Some(Listen {
+                    address: ANYWHERE,
+                    token_file: Some(PathBuf::from("/run/token")),
+                }),
             }
         );
         let environment = Environment {
@@ -207,6 +239,7 @@ mod tests {
             on_term: Some(false),
             triggers: Rules::parse("none"),
             limit: Some(7),
+            http: Some(None),
             ..Environment::default()
         };
         assert_eq!(
@@ -221,6 +254,7 @@ mod tests {
                 triggers: Rules::parse("none").expect("no rule"),
                 asks_for_triggers: false,
                 limit: Some(7),
+                listen: None,
             })
         );
     }

@@ -41,7 +41,7 @@ impl Random {
 }
 
 /// What one sample stands for.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Weight {
     /// Blocks: 1/p.
     pub(crate) count: f64,

@@ -6,7 +6,7 @@
 use crate::recorder::Recorder;
 use crate::recorder::ages::{AgeBins, TICK_SECONDS, class_of};
 use crate::recorder::poisson::Weight;
-use crate::snapshot::AGE_CLASSES;
+use crate::snapshot::{AGE_CLASSES, Totals};
 use crate::tables::counters::{Counters, Sums};
 use crate::tables::site_tree::NodeId;
 
@@ -74,31 +74,55 @@ impl Rows {
 
 /// Exact mode: the sum of all sites but our own. A change that is flushed meanwhile may count twice or
 /// not at all.
-pub(super) fn live_bytes_exact(recorder: &Recorder) -> i64 {
+pub(super) fn totals_exact(recorder: &Recorder) -> Totals {
     let counters = &recorder.counters;
     let own = recorder.own_site();
     let sites = recorder.walker.tree.len().min(counters.len());
-    let mut sum = 0_i64;
+    let mut sums = Sums::default();
     for site in (0..sites as NodeId).filter(|&site| site != own) {
         if flushes(counters, site) != 0 {
-            sum = sum.wrapping_add(counters.read(site as usize).0.live_bytes);
+            let (row, _) = counters.read(site as usize);
+            sums.live_bytes = sums.live_bytes.wrapping_add(row.live_bytes);
+            sums.live_count = sums.live_count.wrapping_add(row.live_count);
+            sums.total_bytes = sums.total_bytes.wrapping_add(row.total_bytes);
+            sums.total_count = sums.total_count.wrapping_add(row.total_count);
         }
     }
     for cache in recorder.threads.caches() {
         cache.read(|site, _, delta| {
             if site != own {
-                sum = sum.wrapping_add(delta.live_bytes());
+                sums.add(&delta);
             }
         });
     }
-    sum
+    Totals {
+        live_bytes: sums.live_bytes,
+        live_count: sums.live_count,
+        total_bytes: sums.total_bytes,
+        total_count: sums.total_count,
+        ..Totals::default()
+    }
 }
 
-/// Sampled mode: the weights of the live samples.
-pub(super) fn live_bytes_sampled(recorder: &Recorder) -> i64 {
-    let samples = recorder.samples.live();
-    let weights = samples.map(|sample| Weight::of(sample.size, sample.mean).bytes);
-    weights.sum::<f64>().round() as i64
+/// Sampled mode: the weights of the live samples, and of all ever taken.
+pub(super) fn totals_sampled(recorder: &Recorder) -> Totals {
+    let mut totals = Totals::default();
+    for site in 0..recorder.walker.tree.len() as NodeId {
+        let sampled = recorder.samples.totals(site);
+        totals.total_bytes = totals.total_bytes.saturating_add(sampled.bytes);
+        totals.total_count = totals.total_count.saturating_add(sampled.count);
+    }
+    let mut live = Weight::default();
+    for sample in recorder.samples.live() {
+        let weight = Weight::of(sample.size, sample.mean);
+        live.bytes += weight.bytes;
+        live.count += weight.count;
+        live.variance += weight.variance;
+    }
+    totals.live_bytes = live.bytes.round() as i64;
+    totals.live_count = live.count.round() as i64;
+    totals.live_bytes_variance = live.variance;
+    totals
 }
 
 /// Exact mode: shared rows and threads' caches. A site whose counters were flushed in between is
