@@ -4,11 +4,11 @@
 //! one has the paths of all others, and within a run equal addresses are equal code. The others are
 //! read one at a time, and nothing but their numbers is kept.
 
-use heaplens::snapshot::{self, AGE_BOUNDS_SECONDS, Module, Snapshot, Symbols};
+use heaplens::snapshot::{AGE_BOUNDS_SECONDS, Module, Snapshot, Symbols};
 use rustc_hash::FxHashMap;
 
 use super::runs::Run;
-use super::{Options, Step, names_of};
+use super::{Options, Step, names_of, read};
 use crate::analysis::suspects::history::{History, HistoryBuilder, Point};
 use crate::error::Error;
 use crate::profile::ages::older_than;
@@ -48,9 +48,9 @@ pub fn load(
             number: at + 1,
             of,
         });
-        let snapshot = match snapshot::read(file, &options.limits) {
+        let snapshot = match read(file, options, notes) {
             Ok(snapshot) => snapshot,
-            Err(error) if run.is_named => return Err(error.into()),
+            Err(error) if run.is_named => return Err(error),
             Err(error) => {
                 notes.push(format!("passed over: {error}"));
                 failed = Some(error);
@@ -68,7 +68,7 @@ pub fn load(
     }
     match (reader, failed) {
         (Some(reader), _) => Ok(reader.finish()),
-        (None, Some(error)) => Err(error.into()),
+        (None, Some(error)) => Err(error),
         (None, None) => Ok(History::default()),
     }
 }
@@ -113,7 +113,8 @@ impl RunReader {
             file: file.to_owned(),
             header: snapshot.header.clone(),
         };
-        self.history.add(source, points);
+        let has_ages = !sites.ages.bounds_seconds.is_empty() || sites.stack.is_empty();
+        self.history.add(source, has_ages, points);
     }
 
     /// The run.

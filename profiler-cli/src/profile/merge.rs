@@ -51,7 +51,7 @@ impl ProfileBuilder {
         snapshot: &Snapshot,
         symbols: Option<&Symbols>,
     ) -> Vec<NodeId> {
-        if self.sources.is_empty() {
+        if self.sources.is_empty() && !snapshot.sites.ages.bounds_seconds.is_empty() {
             self.old_seconds = old_seconds(&snapshot.header);
         }
         let nodes = self.add_stacks(snapshot, symbols);

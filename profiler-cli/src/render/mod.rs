@@ -11,6 +11,7 @@ mod json;
 mod path_text;
 mod place;
 mod reasons;
+pub mod speedscope;
 mod stacks;
 pub mod suspects_json;
 pub mod suspects_text;
