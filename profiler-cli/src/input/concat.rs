@@ -1,6 +1,10 @@
 //! Several snapshots as one, and parts of one, for a format that has room for one.
 
+use std::borrow::Cow;
+
 use heaplens::snapshot::{Ages, Module, Sites, Snapshot, Stacks, SymbolSource, Symbols};
+
+use crate::render::escape::printable;
 
 /// Puts the stacks and sites of `other` behind those of `all`. Equal stacks stay apart: rows with the
 /// same one add up wherever snapshots are read. What adds up by no means of a sum is left out: ages,
@@ -39,6 +43,31 @@ pub(crate) fn append(all: &mut Snapshot, other: Snapshot) {
         named
             .sources
             .resize(all.modules.len(), SymbolSource::Missing);
+    }
+}
+
+/// Makes all texts safe to show: readers of other formats print them as they are.
+pub(crate) fn make_printable(snapshot: &mut Snapshot) {
+    fn clean(text: &mut String) {
+        if let Cow::Owned(safe) = printable(text) {
+            *text = safe;
+        }
+    }
+    let program = &mut snapshot.header.program;
+    let header = [
+        &mut program.executable,
+        &mut program.host,
+        &mut program.started,
+        &mut program.heaplens_version,
+    ];
+    header.into_iter().for_each(clean);
+    snapshot.header.label.iter_mut().for_each(clean);
+    for module in &mut snapshot.modules {
+        clean(&mut module.path);
+        module.build_id.iter_mut().for_each(clean);
+    }
+    if let Some(symbols) = &mut snapshot.symbols {
+        symbols.strings.iter_mut().for_each(clean);
     }
 }
 

@@ -26,7 +26,9 @@ use std::path::{Path, PathBuf};
 use heaplens::snapshot::{Limits, Snapshot, Symbols};
 
 use crate::error::Error;
-use crate::profile::{Filter, OwnCrates, Profile, ProfileBuilder, is_imported, run_of};
+use crate::profile::{
+    Filter, OwnCrates, Profile, ProfileBuilder, is_imported, rename_as_shown, run_of,
+};
 use crate::render::{escape::printable, units};
 use crate::symbols::{self, symbolize};
 
@@ -137,6 +139,7 @@ pub fn load<P: AsRef<Path>>(
 
 /// Loads the snapshots that `patterns` name as one snapshot with names, for formats that have no room
 /// for a profile's owners: of their sites, those that pass the filter. Frames that the filter hides stay.
+/// All texts are safe to print.
 ///
 /// # Errors
 ///
@@ -159,6 +162,8 @@ pub fn load_snapshot<P: AsRef<Path>>(
         if let Some(names) = names_of(&snapshot, options, progress, notes) {
             snapshot.symbols = Some(names);
         }
+        snapshot.symbols.iter_mut().for_each(rename_as_shown);
+        concat::make_printable(&mut snapshot);
         if !options.filter.is_empty() {
             retain(&mut snapshot, options);
         }

@@ -30,6 +30,7 @@ pub use call_tree::{CallTree, NodeId, TreeBuilder};
 pub use filter::Filter;
 pub use frames::{Frame, FrameId, Frames, Function, FunctionId};
 pub use merge::ProfileBuilder;
+pub(crate) use merge::rename_as_shown;
 pub use owner::{Origin, OwnCrates};
 pub use text::{TextId, Texts};
 pub use values::{Values, change_variance, half_width};

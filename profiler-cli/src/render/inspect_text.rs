@@ -42,10 +42,14 @@ fn one(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
     line(
         "live",
         &format!(
-            "{}{error} in {} blocks, at most {} so far",
+            "{}{error} in {} blocks{}",
             units::bytes(totals.live_bytes),
             count(totals.live_count),
-            units::bytes(totals.peak_live_bytes),
+            if is_imported {
+                String::new()
+            } else {
+                format!(", at most {} so far", units::bytes(totals.peak_live_bytes))
+            },
         ),
     )?;
     line(

@@ -3,6 +3,10 @@
 
 use heaplens::snapshot::{ErrorKind, Limits};
 
+/// What an entry takes of a table that grows: while it moves, there are the old one and a new one of
+/// twice its size.
+pub(super) const GROWTH: u64 = 3;
+
 /// Memory that is left.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -26,14 +30,14 @@ impl Budget {
 
     /// Adds an entry to a table, at the cost of what a table takes that grows.
     pub(super) fn push<T>(&mut self, table: &mut Vec<T>, entry: T) -> Result<(), ErrorKind> {
-        self.take(2 * size_of::<T>() as u64)?;
+        self.take(GROWTH * size_of::<T>() as u64)?;
         table.push(entry);
         Ok(())
     }
 
     /// Whether there is room for another entry of a table that is cleared again soon.
     pub(super) fn room_for<T>(&self, table: &[T]) -> Result<(), ErrorKind> {
-        match (2 * size_of::<T>() * (table.len() + 1)) as u64 <= self.left {
+        match GROWTH * (size_of::<T>() * (table.len() + 1)) as u64 <= self.left {
             true => Ok(()),
             false => Err(self.spent()),
         }

@@ -1,5 +1,6 @@
 //! Locations to places in modules, and samples to rows of a tree of stacks.
 
+use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 
@@ -8,14 +9,16 @@ use heaplens::snapshot::{
 };
 use rustc_hash::{FxHashMap, FxHasher};
 
-use super::budget::Budget;
+use super::budget::{Budget, GROWTH};
 use super::tables::{Location, Mapping, Tables};
 use crate::symbols::{self, Columns, Frame, FrameId, Segments};
 
 /// What a row of the stacks takes: its columns, and its place among those known.
-const ROW_BYTES: u64 = 2 * (8 + 4 + 8 + 4) + 48;
-/// What a distinct frame or text takes beside its letters.
-const NAME_BYTES: u64 = 128;
+const ROW_BYTES: u64 = GROWTH * (8 + 4 + 8 + 4) + 48;
+/// What a distinct text takes beside its letters.
+const TEXT_BYTES: u64 = 128;
+/// What a distinct frame takes.
+const FRAME_BYTES: u64 = 256;
 const UNKNOWN: &str = "[unknown]";
 
 /// A location as a snapshot has it.
@@ -114,19 +117,23 @@ impl<'a> Tree<'a> {
                 name => name,
             };
             let file = self.tables.text(function.filename);
-            budget.take(2 * NAME_BYTES + 3 * (raw.len() + file.len()) as u64)?;
             let name = match symbols::function_name(raw) {
                 name if name.is_empty() => "[unnamed]".to_owned(),
                 name => name,
             };
-            let name = self.names.text(name);
-            let file = (!file.is_empty()).then(|| {
-                self.names
-                    .text(symbols::clean(&String::from_utf8_lossy(file)))
-            });
+            let name = self.text(name, budget)?;
+            let file = match file {
+                [] => None,
+                file => Some(self.text(clean(file), budget)?),
+            };
             budget.push(&mut functions, (name, file))?;
         }
         Ok(functions)
+    }
+
+    fn text(&mut self, text: String, budget: &mut Budget) -> Result<u32, ErrorKind> {
+        budget.take(TEXT_BYTES + 2 * text.len() as u64)?;
+        Ok(self.names.text(text))
     }
 
     fn frames_of(
@@ -141,7 +148,7 @@ impl<'a> Tree<'a> {
             let Some(function) = self.tables.function_of(line) else {
                 continue;
             };
-            budget.take(NAME_BYTES)?;
+            budget.take(FRAME_BYTES)?;
             let (function, file) = functions[function];
             let frame = self.names.frame(Frame {
                 function,
@@ -238,7 +245,7 @@ impl<'a> Tree<'a> {
             }
             None => (SPECIAL_MODULE, SpecialFrame::NoStack.code(), &[][..]),
         };
-        budget.take(ROW_BYTES + 8 * frames.len() as u64)?;
+        budget.take(ROW_BYTES + GROWTH * size_of_val(frames) as u64)?;
         let row = self.stacks.parent.len() as u32;
         self.names.row(if module == SPECIAL_MODULE {
             &[]
@@ -303,25 +310,33 @@ fn modules(tables: &Tables<'_>, budget: &mut Budget) -> Result<(Vec<Module>, Vec
         path: "[special]".to_owned(),
         ..Module::default()
     }];
-    let mut known = FxHashMap::default();
+    let mut known = HashMap::new();
     let mut of_mapping = Vec::new();
     for mapping in &tables.mappings {
         let [path, build_id] = [mapping.filename, mapping.build_id].map(|text| tables.text(text));
-        budget.take(NAME_BYTES + 3 * (path.len() + build_id.len()) as u64)?;
-        let text = |bytes| symbols::clean(&String::from_utf8_lossy(bytes));
-        let module = *known.entry((path, build_id)).or_insert_with(|| {
-            modules.push(Module {
-                path: if path.is_empty() {
-                    UNKNOWN.to_owned()
-                } else {
-                    text(path)
-                },
-                build_id: (!build_id.is_empty()).then(|| text(build_id)),
-                text_hash: None,
-            });
-            modules.len() as u32 - 1
-        });
+        let module = match known.get(&(path, build_id)) {
+            Some(&module) => module,
+            None => {
+                let module = Module {
+                    path: match path {
+                        [] => UNKNOWN.to_owned(),
+                        path => clean(path),
+                    },
+                    build_id: (!build_id.is_empty()).then(|| clean(build_id)),
+                    text_hash: None,
+                };
+                let letters = module.path.len() + module.build_id.as_ref().map_or(0, String::len);
+                budget.take(TEXT_BYTES + 2 * letters as u64)?;
+                budget.push(&mut modules, module)?;
+                known.insert((path, build_id), modules.len() as u32 - 1);
+                modules.len() as u32 - 1
+            }
+        };
         budget.push(&mut of_mapping, module)?;
     }
     Ok((modules, of_mapping))
+}
+
+fn clean(text: &[u8]) -> String {
+    symbols::clean(&String::from_utf8_lossy(text))
 }

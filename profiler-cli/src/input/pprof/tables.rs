@@ -1,9 +1,10 @@
 //! The tables of a profile: what its messages say, with their references checked, before anything is
 //! made of it. Samples stay where they are, to be gone through one by one.
 
+use std::collections::HashMap;
+
 use heaplens::snapshot::ErrorKind;
 use heaplens::snapshot::pprof::field as f;
-use rustc_hash::FxHashMap;
 
 use super::budget::Budget;
 use super::wire::{Damage, Part};
@@ -27,8 +28,8 @@ pub(super) struct Tables<'a> {
     function_ids: Ids,
 }
 
-/// Indices by id.
-type Ids = FxHashMap<u64, u32>;
+/// Indices by id. Ids come from the file, so the hash is one that a file cannot play with.
+type Ids = HashMap<u64, u32>;
 
 #[derive(Debug, Default)]
 pub(super) struct Mapping {
@@ -179,7 +180,7 @@ impl<'a> Tables<'a> {
 }
 
 /// What an entry of a table that grows takes, with room that is free.
-const ID_BYTES: u64 = 48;
+const ID_BYTES: u64 = 64;
 
 fn by_id(
     what: &str,

@@ -2,11 +2,11 @@
 
 use heaplens::snapshot::{ErrorKind, Sites};
 
-use super::budget::Budget;
+use super::budget::{Budget, GROWTH};
 use super::tables::Tables;
 
 /// What one site takes in its columns.
-const SITE_BYTES: u64 = 2 * (4 + 8 * 8);
+const SITE_BYTES: u64 = GROWTH * (4 + 6 * 8);
 
 /// Places of the numbers among the values of a sample.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,12 @@ pub(super) struct Columns {
     total_count: Option<usize>,
     /// Mean distance between samples in bytes: 1 if all was recorded, 0 where it is not told.
     pub(super) mean: u64,
+}
+
+/// The start of a text, for a message.
+fn short(text: &[u8]) -> String {
+    const MOST_BYTES: usize = 40;
+    String::from_utf8_lossy(&text[..text.len().min(MOST_BYTES)]).into_owned()
 }
 
 /// Numbers of one sample.
@@ -48,7 +54,7 @@ impl Columns {
             let types: Vec<String> = types
                 .iter()
                 .take(8)
-                .map(|pair| pair.map(String::from_utf8_lossy).join("/"))
+                .map(|pair| pair.map(short).join("/"))
                 .collect();
             format!(
                 "a pprof profile, but of no heap: its samples have {}, and a heap's have \
