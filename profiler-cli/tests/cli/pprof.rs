@@ -281,6 +281,25 @@ fn a_series_of_profiles_is_judged_like_a_run() {
 }
 
 #[test]
+fn profiles_of_a_program_that_was_started_again_are_told() {
+    let folder = tempdir().unwrap();
+    series(&folder, false, 8);
+    let at = |seconds, bytes| {
+        by_go()
+            .taken(START + seconds)
+            .sample(&[1, 2], &[bytes, bytes, bytes, bytes])
+            .write(&folder.path().join(format!("again-{seconds}.pb.gz")))
+    };
+    at(1_000, 5);
+    let output = heaplens(args!["suspects", folder.path()]);
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        notes.contains("again-1000.pb.gz has allocated less than "),
+        "{notes}"
+    );
+}
+
+#[test]
 fn profiles_and_snapshots_are_not_one_run() {
     let folder = tempdir().unwrap();
     let profiles = series(&folder, false, 5);
