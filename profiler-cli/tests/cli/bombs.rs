@@ -170,7 +170,8 @@ fn profiles_that_would_unfold_are_refused_at_their_bound() {
     ] {
         let file = profile.write(&folder.path().join("bomb.pb.gz"));
         // One bound behind all verbs.
-        refused_by(&args!["inspect", file], &file, what);
+        let line = args!["inspect", file];
+        refused_by(&line, &file, what);
     }
     let file = folder.path().join("bomb.pb.gz");
     let good = folder.path().join("good.json.gz");

@@ -378,16 +378,14 @@ fn comments(snapshot: &Snapshot) -> Vec<String> {
             program.started
         ));
     }
-    comments.push(
-        match header.recorder.mode {
-            RecorderMode::Sampled => format!(
-                "sampled with a mean of {} bytes; values are estimates of the whole",
-                header.recorder.sample_bytes
-            ),
-            RecorderMode::Exact => "every allocation was recorded; values are exact".to_owned(),
-            RecorderMode::Off => "recording was off".to_owned(),
-        },
-    );
+    comments.push(match header.recorder.mode {
+        RecorderMode::Sampled => format!(
+            "sampled with a mean of {} bytes; values are estimates of the whole",
+            header.recorder.sample_bytes
+        ),
+        RecorderMode::Exact => "every allocation was recorded; values are exact".to_owned(),
+        RecorderMode::Off => "recording was off".to_owned(),
+    });
     comments.extend(header.label.clone());
     comments
 }

@@ -66,27 +66,26 @@ impl<'a> Tree<'a> {
             unknown: None,
         };
         let functions = tree.functions(budget)?;
-        let mut segments: Vec<Option<Segments>> = Vec::new();
-        segments.resize_with(tree.modules.len(), || None);
+        let mut segments: HashMap<u32, Segments> = HashMap::new();
         for location in &tables.locations {
             let frames = tree.frames_of(location, &functions, budget)?;
             let has_names = frames.0 < frames.1;
             let (module, address) = match tables.mapping_of(location) {
                 Some(at) => {
                     let module = module_of_mapping[at];
-                    let mut address = Offset::of(&tables.mappings[at], location.address);
-                    // Names need no addresses.
-                    if let (Offset::InFile(offset), Some(dirs), false) =
-                        (&address, binaries, has_names)
-                    {
-                        let segments = segments[module as usize].get_or_insert_with(|| {
-                            Segments::of(&tree.modules[module as usize], dirs)
-                        });
-                        if let Some(found) = segments.address(*offset) {
-                            address = Offset::Address(found);
-                        }
-                    }
-                    (module, address.number())
+                    let address =
+                        match (Offset::of(&tables.mappings[at], location.address), binaries) {
+                            // Names need no addresses.
+                            (Offset::InFile(offset), Some(dirs)) if !has_names => segments
+                                .entry(module)
+                                .or_insert_with(|| {
+                                    Segments::of(&tree.modules[module as usize], dirs)
+                                })
+                                .address(offset)
+                                .unwrap_or(offset),
+                            (Offset::InFile(number) | Offset::Address(number), _) => number,
+                        };
+                    (module, address)
                 }
                 None => match tree.special(location) {
                     Some(special) => (SPECIAL_MODULE, special.code()),
@@ -294,12 +293,6 @@ impl Offset {
         match offset {
             Some(offset) if !is_everything && address < limit => Self::InFile(offset),
             _ => Self::Address(address),
-        }
-    }
-
-    fn number(self) -> u64 {
-        match self {
-            Self::InFile(number) | Self::Address(number) => number,
         }
     }
 }
