@@ -1,9 +1,12 @@
 //! The command line: what can be asked for, and how it is explained.
 
+mod export;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::export::{ExportArgs, ExportFormat};
 use crate::analysis::top::{By, Sort};
 use crate::input;
 use crate::profile::owner::Workspace;
@@ -56,6 +59,13 @@ pub enum Command {
     /// enough.
     #[command(after_help = SUSPECTS)]
     Suspects(SuspectsArgs),
+    /// Writes snapshots in other tools' formats
+    ///
+    /// pprof for `go tool pprof`, Pyroscope and Parca: allocated and live objects and bytes, with
+    /// addresses, build ids and names. Speedscope: live bytes, live blocks and bytes ever allocated.
+    /// Folded: a line for each path with its live bytes.
+    #[command(after_help = export::EXAMPLES)]
+    Export(ExportArgs),
     /// Folds names into a snapshot, so that it can be read without its binaries
     ///
     /// Functions, files, lines and inlined calls are looked up by build id next to the recorded

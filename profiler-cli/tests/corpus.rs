@@ -32,6 +32,11 @@ fn outputs() {
 }
 
 #[test]
+fn pprof() {
+    each("pprof", readers::pprof);
+}
+
+#[test]
 fn snapshot() {
     each("snapshot", readers::snapshot);
 }

@@ -70,6 +70,20 @@ impl SpecialFrame {
             _ => return None,
         })
     }
+
+    /// The frame that reads like this, if there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let elided = || {
+            name.strip_prefix("[elided ")?
+                .strip_suffix(']')?
+                .parse()
+                .ok()
+        };
+        let mut fixed = (0..=20).filter_map(Self::from_code);
+        fixed
+            .find(|frame| frame.to_string() == name)
+            .or_else(|| elided().map(Self::Elided))
+    }
 }
 
 impl fmt::Display for SpecialFrame {

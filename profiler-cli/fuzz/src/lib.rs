@@ -8,11 +8,13 @@ mod made_up;
 mod memory;
 mod names;
 mod outputs;
+mod pprof;
 mod snapshot;
 mod symbols;
 
 pub use names::names;
 pub use outputs::outputs;
+pub use pprof::pprof;
 pub use snapshot::snapshot;
 pub use symbols::symbols;
 

@@ -13,8 +13,8 @@ use heaplens_cli::profile::{Filter, OwnCrates, Profile, ProfileBuilder};
 use heaplens_cli::render::differential::{self, View};
 use heaplens_cli::render::escape::is_unsafe;
 use heaplens_cli::render::{
-    diff_json, diff_text, flamegraph, folded, inspect_json, inspect_text, suspects_json,
-    suspects_text, top_json, top_text,
+    diff_json, diff_text, flamegraph, folded, inspect_json, inspect_text, speedscope,
+    suspects_json, suspects_text, top_json, top_text,
 };
 use quick_xml::events::{BytesStart, Event};
 
@@ -75,6 +75,7 @@ fn check_profile(profile: &Profile) {
         is_picture(&written(|out| flamegraph::live_svg(profile, inverted, out)));
         are_paths(&written(|out| folded::live(profile, inverted, out)), 1);
     }
+    is_json(&written(|out| speedscope::write(profile, out)));
     for by in [By::Function, By::Owner, By::Crate] {
         for sort in [Sort::Live, Sort::Count, Sort::Total] {
             let rows = top(profile, by, sort);

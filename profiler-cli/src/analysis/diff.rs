@@ -9,7 +9,8 @@ use std::cmp::Reverse;
 
 use super::identity::identify;
 use crate::profile::{
-    CallTree, FunctionId, NodeId, Profile, TreeBuilder, Values, change_variance, half_width, run_of,
+    CallTree, FunctionId, NodeId, Profile, TreeBuilder, Values, change_variance, half_width,
+    is_imported, run_of,
 };
 
 /// One of the two profiles.
@@ -293,6 +294,12 @@ impl<'a> Diff<'a> {
         self.before.is_sampled() || self.after.is_sampled()
     }
 
+    /// Whether estimates have error bars.
+    pub fn has_errors(&self) -> bool {
+        let has = |profile: &Profile| !profile.is_sampled() || profile.has_errors();
+        self.is_sampled() && has(self.before) && has(self.after)
+    }
+
     /// Half width of the 95 % interval around a change of live bytes, an upper bound.
     pub fn change_error(&self, before: &Values, after: &Values) -> f64 {
         half_width(change_variance(before, after, self.same_runs))
@@ -324,11 +331,14 @@ fn graft(builder: &mut TreeBuilder, profile: &Profile, identities: &[u32]) -> Ve
     })
 }
 
-/// Whether both sides are snapshots of the same runs of the same processes.
+/// Whether both sides are snapshots of the same runs of the same processes, and say so.
 fn same_runs(before: &Profile, after: &Profile) -> bool {
     let [before, after] = [before, after].map(|profile| {
-        let sources = profile.sources().iter();
-        let mut runs: Vec<_> = sources.map(|s| run_of(&s.header.program)).collect();
+        let headers = profile.sources().iter().map(|source| &source.header);
+        let mut runs: Vec<_> = headers
+            .filter(|header| !is_imported(header))
+            .map(|header| run_of(&header.program))
+            .collect();
         runs.sort_unstable();
         runs
     });

@@ -1,30 +1,30 @@
 //! `heaplens inspect`
 
-use heaplens::snapshot;
-
 use crate::analysis::inspect::inspect;
 use crate::args::{Format, InspectArgs};
 use crate::error::Error;
-use crate::input::{Options, Step, expand};
+use crate::input::{Options, Step, expand, read};
 use crate::output;
 use crate::progress::Progress;
 use crate::render::{inspect_json, inspect_text};
 
 pub(super) fn run(args: &InspectArgs) -> Result<(), Error> {
     let files = expand(&args.snapshots)?;
-    let limits = Options::default().limits;
+    let options = Options::default();
     let progress = Progress::new();
     let mut inspections = Vec::with_capacity(files.len());
+    let mut notes = Vec::new();
     for (at, file) in files.iter().enumerate() {
         progress.show(Step::Reading {
             file,
             number: at + 1,
             of: files.len(),
         });
-        let snapshot = snapshot::read(file, &limits)?;
+        let snapshot = read(file, &options, &mut notes)?;
         inspections.push(inspect(&file.to_string_lossy(), &snapshot));
     }
     drop(progress);
+    super::tell(&notes);
     output::write(args.output.as_deref(), |out| match args.format {
         Format::Text => inspect_text::write(&inspections, out),
         Format::Json => inspect_json::write(&inspections, out),

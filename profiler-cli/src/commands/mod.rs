@@ -1,6 +1,7 @@
 //! The verbs, one file each: load, analyse, render, write. All that is more lives elsewhere.
 
 mod diff;
+mod export;
 mod flamegraph;
 mod inspect;
 mod suspects;
@@ -24,6 +25,7 @@ pub(crate) fn run(command: &Command) -> Result<(), Error> {
         Command::Flamegraph(args) => flamegraph::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Suspects(args) => suspects::run(args),
+        Command::Export(args) => export::run(args),
         Command::Symbolize(args) => symbolize::run(args),
         Command::Inspect(args) => inspect::run(args),
     }

@@ -7,7 +7,7 @@ use heaplens::snapshot::{self, Snapshot, SymbolSource};
 
 use crate::args::SymbolizeArgs;
 use crate::error::Error;
-use crate::input::{Options, expand, name, push_new};
+use crate::input::{Options, expand, is_profile, name, push_new};
 use crate::output::{Existing, write_file};
 use crate::progress::Progress;
 
@@ -51,6 +51,13 @@ fn one(
         number: 1,
         of: 1,
     });
+    if is_profile(file) {
+        return Err(Error::input(
+            file,
+            "a pprof profile: only snapshots are rewritten with names; `heaplens export --to pprof -o \
+             FILE` writes a profile with them",
+        ));
+    }
     let mut snapshot = snapshot::read(file, &options.limits)?;
     let outcome = name(&snapshot, options, &mut show);
     for note in outcome.notes {

@@ -4,15 +4,16 @@
 //! one has the paths of all others, and within a run equal addresses are equal code. The others are
 //! read one at a time, and nothing but their numbers is kept.
 
-use heaplens::snapshot::{self, AGE_BOUNDS_SECONDS, Module, Snapshot, Symbols};
+use heaplens::snapshot::{AGE_BOUNDS_SECONDS, Module, Snapshot, Symbols};
 use rustc_hash::FxHashMap;
 
 use super::runs::Run;
-use super::{Options, Step, names_of};
+use super::{Options, Step, names_of, read};
 use crate::analysis::suspects::history::{History, HistoryBuilder, Point};
 use crate::error::Error;
 use crate::profile::ages::older_than;
-use crate::profile::{NodeId, ProfileBuilder, Source, Values};
+use crate::profile::{NodeId, ProfileBuilder, Source, Values, is_imported};
+use crate::render::escape::printable;
 
 /// Snapshots that are read of a run; of more, those at even distances.
 const MOST_SNAPSHOTS: usize = 200;
@@ -48,9 +49,9 @@ pub fn load(
             number: at + 1,
             of,
         });
-        let snapshot = match snapshot::read(file, &options.limits) {
+        let snapshot = match read(file, options, notes) {
             Ok(snapshot) => snapshot,
-            Err(error) if run.is_named => return Err(error.into()),
+            Err(error) if run.is_named => return Err(error),
             Err(error) => {
                 notes.push(format!("passed over: {error}"));
                 failed = Some(error);
@@ -67,10 +68,32 @@ pub fn load(
             .add(&name, &snapshot);
     }
     match (reader, failed) {
-        (Some(reader), _) => Ok(reader.finish()),
-        (None, Some(error)) => Err(error.into()),
+        (Some(reader), _) => {
+            let history = reader.finish();
+            notes.extend(several_processes(&history));
+            Ok(history)
+        }
+        (None, Some(error)) => Err(error),
         (None, None) => Ok(History::default()),
     }
+}
+
+/// Profiles that do not name their process, and cannot all be of one: what was ever allocated never
+/// falls.
+fn several_processes(history: &History) -> Option<String> {
+    let pairs = history.snapshots.windows(2);
+    let (first, second) = pairs
+        .map(|pair| (&pair[0], &pair[1]))
+        .find(|(first, second)| {
+            let [before, after] = [first, second].map(|source| &source.header);
+            is_imported(after) && after.totals.total_bytes < before.totals.total_bytes
+        })?;
+    Some(format!(
+        "{} has allocated less than {} before it: they are of different processes, and what is said \
+         of them as one run is worth little",
+        printable(&second.file),
+        printable(&first.file),
+    ))
 }
 
 /// Takes the numbers out of the snapshots of one run.
@@ -113,7 +136,8 @@ impl RunReader {
             file: file.to_owned(),
             header: snapshot.header.clone(),
         };
-        self.history.add(source, points);
+        let has_ages = !sites.ages.bounds_seconds.is_empty() || sites.stack.is_empty();
+        self.history.add(source, has_ages, points);
     }
 
     /// The run.

@@ -1,4 +1,5 @@
-//! From files to a profile: expand patterns, read, symbolize, add up.
+//! From files to a profile: expand patterns, read, symbolize, add up. A file is a snapshot or, at
+//! every place that takes one, a pprof profile.
 //!
 //! ```no_run
 //! use heaplens_cli::input::{Options, load, quiet};
@@ -11,21 +12,28 @@
 //! # Ok::<(), heaplens_cli::Error>(())
 //! ```
 
+mod concat;
 pub mod history;
 mod limits;
+pub mod pprof;
+mod read;
 mod runs;
 mod select;
 pub mod workspace;
 
 use std::path::{Path, PathBuf};
 
-use heaplens::snapshot::{self, Limits, Snapshot, Symbols};
+use heaplens::snapshot::{Limits, Snapshot, Symbols};
 
 use crate::error::Error;
-use crate::profile::{Filter, OwnCrates, Profile, ProfileBuilder, run_of};
+use crate::profile::{
+    Filter, OwnCrates, Profile, ProfileBuilder, is_imported, rename_as_shown, run_of,
+};
 use crate::render::{escape::printable, units};
 use crate::symbols::{self, symbolize};
 
+pub(crate) use read::is_profile;
+pub use read::read;
 pub use runs::{Run, choose, runs};
 pub use select::expand;
 
@@ -109,7 +117,7 @@ pub fn load<P: AsRef<Path>>(
             number: at + 1,
             of: files.len(),
         });
-        let snapshot = snapshot::read(file, &options.limits)?;
+        let snapshot = read(file, options, &mut notes)?;
         let symbols = names_of(&snapshot, options, progress, &mut notes);
         builder.add(
             &file.to_string_lossy(),
@@ -127,6 +135,58 @@ pub fn load<P: AsRef<Path>>(
         ));
     }
     Ok(Loaded { profile, notes })
+}
+
+/// Loads the snapshots that `patterns` name as one snapshot with names, for formats that have no room
+/// for a profile's owners: of their sites, those that pass the filter. Frames that the filter hides stay.
+/// All texts are safe to print.
+///
+/// # Errors
+///
+/// Those of [`load`].
+pub fn load_snapshot<P: AsRef<Path>>(
+    patterns: impl IntoIterator<Item = P>,
+    options: &Options,
+    progress: &mut dyn FnMut(Step<'_>),
+    notes: &mut Vec<String>,
+) -> Result<Option<Snapshot>, Error> {
+    let files = expand(patterns)?;
+    let mut all: Option<Snapshot> = None;
+    for (at, file) in files.iter().enumerate() {
+        progress(Step::Reading {
+            file,
+            number: at + 1,
+            of: files.len(),
+        });
+        let mut snapshot = read(file, options, notes)?;
+        if let Some(names) = names_of(&snapshot, options, progress, notes) {
+            snapshot.symbols = Some(names);
+        }
+        snapshot.symbols.iter_mut().for_each(rename_as_shown);
+        concat::make_printable(&mut snapshot);
+        if !options.filter.is_empty() {
+            retain(&mut snapshot, options);
+        }
+        match &mut all {
+            Some(all) => concat::append(all, snapshot),
+            None => all = Some(snapshot),
+        }
+    }
+    Ok(all)
+}
+
+/// Leaves the sites that pass the filter.
+fn retain(snapshot: &mut Snapshot, options: &Options) {
+    let mut builder = ProfileBuilder::new(&options.own_crates);
+    let nodes = builder.add("", snapshot, snapshot.symbols.as_ref());
+    let (_, site_of) = builder.finish_with_sites(&options.filter);
+    let sites = &mut snapshot.sites;
+    let passes: Vec<bool> = sites
+        .stack
+        .iter()
+        .map(|&stack| site_of[nodes[stack as usize] as usize].is_some())
+        .collect();
+    concat::retain(sites, &passes);
 }
 
 /// New names for a snapshot; none if those that it carries are to be used.
@@ -176,6 +236,7 @@ fn counted_twice(profile: &Profile) -> Option<String> {
     let sources = profile.sources();
     let mut runs: Vec<_> = sources
         .iter()
+        .filter(|source| !is_imported(&source.header))
         .map(|source| (run_of(&source.header.program), source))
         .collect();
     runs.sort_by_key(|(run, _)| *run);

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use heaplens::snapshot::{self, Header, Program};
+use heaplens::snapshot::{Header, Program};
 
+use super::limits::limits;
+use super::read::read_header;
 use super::select::expand;
 use super::{Step, push_new};
 use crate::error::Error;
-use crate::profile::run_of;
+use crate::profile::{clock_ms, is_imported, run_of};
 use crate::render::escape::printable;
 
 /// The snapshots of one run of a program.
@@ -49,7 +51,7 @@ pub fn runs<P: AsRef<Path>>(
             files.push((path, true));
         }
     }
-    let of = files.len();
+    let (of, limits) = (files.len(), limits());
     let mut runs: Vec<Run> = Vec::new();
     for (at, (file, is_named)) in files.into_iter().enumerate() {
         progress(Step::Reading {
@@ -57,9 +59,9 @@ pub fn runs<P: AsRef<Path>>(
             number: at + 1,
             of,
         });
-        let header = match snapshot::read_header(&file) {
+        let header = match read_header(&file, &limits) {
             Ok(header) => header,
-            Err(error) if is_named => return Err(error.into()),
+            Err(error) if is_named => return Err(error),
             Err(error) => {
                 push_new(notes, format!("passed over: {error}"));
                 continue;
@@ -85,7 +87,7 @@ pub fn runs<P: AsRef<Path>>(
     }
     for run in &mut runs {
         run.snapshots
-            .sort_by_key(|(_, header)| (header.uptime_ms, header.sequence));
+            .sort_by_key(|(_, header)| (clock_ms(header), header.sequence));
     }
     runs.sort_by_key(Run::newest_unix_ms);
     Ok(runs)
@@ -97,14 +99,15 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     for entry in std::fs::read_dir(folder).map_err(explain)? {
         let path = entry.map_err(explain)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.ends_with(".json.gz") && !name.starts_with('.') && path.is_file() {
+        let is_one = [".json.gz", ".pb.gz"].iter().any(|end| name.ends_with(end));
+        if is_one && !name.starts_with('.') && path.is_file() {
             files.push(path);
         }
     }
     if files.is_empty() {
         return Err(Error::input(
             folder,
-            "no snapshots in this folder: their names end in .json.gz",
+            "no snapshots in this folder: their names end in .json.gz, and those of pprof profiles in .pb.gz",
         ));
     }
     files.sort();
@@ -138,6 +141,13 @@ pub fn choose(mut runs: Vec<Run>, enough: usize, notes: &mut Vec<String>) -> Opt
 fn described(run: &Run) -> String {
     let program = &run.program;
     let name = program.executable.rsplit('/').next().unwrap_or_default();
+    if run.snapshots.iter().all(|(_, header)| is_imported(header)) {
+        return format!(
+            "{} pprof profiles of {}",
+            run.snapshots.len(),
+            printable(name)
+        );
+    }
     format!(
         "{} pid {} on {} started {} ({} snapshots)",
         printable(name),

@@ -1,6 +1,7 @@
 //! Snapshots into one [`Profile`].
 
 use heaplens::snapshot::{SPECIAL_MODULE, Snapshot, SpecialFrame, Symbols};
+use rustc_hash::FxHashMap;
 
 use super::ages::{old_seconds, older_than};
 use super::call_tree::AHEAD;
@@ -51,7 +52,7 @@ impl ProfileBuilder {
         snapshot: &Snapshot,
         symbols: Option<&Symbols>,
     ) -> Vec<NodeId> {
-        if self.sources.is_empty() {
+        if self.sources.is_empty() && !snapshot.sites.ages.bounds_seconds.is_empty() {
             self.old_seconds = old_seconds(&snapshot.header);
         }
         let nodes = self.add_stacks(snapshot, symbols);
@@ -259,15 +260,11 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn new(snapshot: &'a Snapshot, symbols: Option<&'a Symbols>) -> Self {
         let distinct = symbols.map_or(0, |symbols| symbols.function.len());
-        let qualifier = Qualifier::learn((0..distinct).filter_map(|at| {
-            let (name, file) = name_and_file(symbols?, at);
-            Some((name?, file?))
-        }));
         Self {
             snapshot,
             symbols,
             known: vec![None; distinct],
-            qualifier,
+            qualifier: symbols.map_or_else(Qualifier::default, qualifier),
         }
     }
 
@@ -296,8 +293,7 @@ impl<'a> Names<'a> {
             .expect("only rows with symbols have distinct frames");
         let (name, file) = name_and_file(symbols, at);
         let generics = text_or_none(symbols, &symbols.generics, at).map(|types| frames.text(types));
-        let name = without_hashes(name.unwrap_or("[?]"));
-        let name = self.qualifier.qualify(&name, file);
+        let name = shown(&self.qualifier, name, file);
         let function = frames.function(&name, file, module_path(self.snapshot, module));
         let frame = frames.frame(Frame {
             function,
@@ -310,6 +306,38 @@ impl<'a> Names<'a> {
         }
         frame
     }
+}
+
+/// Gives the functions in `symbols` the names that a profile shows: without hashes, and bare names of
+/// inlined functions with the path that their file tells.
+pub(crate) fn rename_as_shown(symbols: &mut Symbols) {
+    let mut added: FxHashMap<String, u32> = FxHashMap::default();
+    let mut texts = Vec::new();
+    let qualifier = qualifier(symbols);
+    let mut functions = Vec::with_capacity(symbols.function.len());
+    for at in 0..symbols.function.len() {
+        let (name, file) = name_and_file(symbols, at);
+        let name = shown(&qualifier, name, file);
+        functions.push(*added.entry(name).or_insert_with_key(|name| {
+            texts.push(name.clone());
+            (symbols.strings.len() + texts.len() - 1) as u32
+        }));
+    }
+    symbols.function = functions;
+    symbols.strings.extend(texts);
+}
+
+fn qualifier(symbols: &Symbols) -> Qualifier<'_> {
+    Qualifier::learn((0..symbols.function.len()).filter_map(|at| {
+        let (name, file) = name_and_file(symbols, at);
+        Some((name?, file?))
+    }))
+}
+
+/// The name of a function as a profile shows it.
+fn shown(qualifier: &Qualifier<'_>, name: Option<&str>, file: Option<&str>) -> String {
+    let name = without_hashes(name.unwrap_or("[?]"));
+    qualifier.qualify(&name, file).into_owned()
 }
 
 /// The function and the file of a distinct frame.

@@ -30,6 +30,7 @@ pub use call_tree::{CallTree, NodeId, TreeBuilder};
 pub use filter::Filter;
 pub use frames::{Frame, FrameId, Frames, Function, FunctionId};
 pub use merge::ProfileBuilder;
+pub(crate) use merge::rename_as_shown;
 pub use owner::{Origin, OwnCrates};
 pub use text::{TextId, Texts};
 pub use values::{Values, change_variance, half_width};
@@ -76,6 +77,21 @@ pub fn run_of(program: &Program) -> (&str, u32, u64, &str) {
     )
 }
 
+/// Whether a header is not heaplens' own but made of a profile that some other program wrote, which
+/// tells neither the process nor its run.
+pub fn is_imported(header: &Header) -> bool {
+    header.program.heaplens_version.is_empty()
+}
+
+/// Milliseconds on the clock that orders the snapshots of a run: since its start or, where a profile
+/// does not tell that, since the Unix epoch.
+pub fn clock_ms(header: &Header) -> u64 {
+    match is_imported(header) {
+        true => header.taken_unix_ms,
+        false => header.uptime_ms,
+    }
+}
+
 impl Profile {
     /// The functions and frames that the tree's labels point to.
     pub fn frames(&self) -> &Frames {
@@ -103,7 +119,7 @@ impl Profile {
     }
 
     /// The age from which blocks count in [`Values::old_bytes`], in seconds: by the first snapshot.
-    /// `None` if it was too young to have old blocks.
+    /// `None` if it was too young to have old blocks, or does not tell ages.
     pub fn old_seconds(&self) -> Option<u64> {
         self.old_seconds
     }
@@ -157,5 +173,15 @@ impl Profile {
         self.sources
             .iter()
             .any(|source| source.header.recorder.mode == RecorderMode::Sampled)
+    }
+
+    /// Whether estimates have error bars: a profile of another program may not tell how its samples
+    /// were taken.
+    pub fn has_errors(&self) -> bool {
+        let is_told = |source: &Source| {
+            let recorder = &source.header.recorder;
+            recorder.mode != RecorderMode::Sampled || recorder.sample_bytes > 0
+        };
+        self.is_sampled() && self.sources.iter().all(is_told)
     }
 }

@@ -117,11 +117,11 @@ fn json_row<'a>(diff: &Diff<'a>, state: State, row: &diff::Row) -> Row<'a> {
 }
 
 fn sides(diff: &Diff<'_>, before: &Values, after: &Values) -> Sides {
-    let sampled = |side| diff.profile(side).is_sampled();
-    let error = diff.is_sampled().then(|| diff.change_error(before, after));
+    let has_errors = |side| diff.profile(side).has_errors();
+    let error = diff.has_errors().then(|| diff.change_error(before, after));
     Sides {
-        before: Numbers::new(before, sampled(Side::Before)),
-        after: Numbers::new(after, sampled(Side::After)),
+        before: Numbers::new(before, has_errors(Side::Before)),
+        after: Numbers::new(after, has_errors(Side::After)),
         change: Change::new(before, after, error),
     }
 }

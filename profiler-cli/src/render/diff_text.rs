@@ -84,7 +84,7 @@ fn summary(diff: &Diff<'_>, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     write!(out, "CHANGE  {} net", units::change(diff.change()))?;
-    if diff.is_sampled() {
+    if diff.has_errors() {
         let (before, after) = (
             diff.profile(Side::Before).totals(),
             diff.profile(Side::After).totals(),
@@ -161,7 +161,7 @@ fn paths<'a>(
 fn path(diff: &Diff<'_>, state: State, row: &Row, out: &mut dyn Write) -> io::Result<()> {
     let blocks = row.after.live_count.saturating_sub(row.before.live_count);
     write!(out, "  {}", units::change(row.change()))?;
-    if diff.is_sampled() {
+    if diff.has_errors() {
         write!(
             out,
             " {}",

@@ -90,7 +90,8 @@ fn values(inspection: &Inspection) -> Values {
 
 fn row(inspection: &Inspection) -> Row<'_> {
     let header = &inspection.header;
-    let sampled = header.recorder.mode == heaplens::snapshot::RecorderMode::Sampled;
+    let sampled = header.recorder.mode == heaplens::snapshot::RecorderMode::Sampled
+        && header.recorder.sample_bytes > 0;
     Row {
         file: &inspection.file,
         program: &header.program,

@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use heaplens::snapshot::{RecorderMode, SymbolSource};
+use heaplens::snapshot::{Program, RecorderMode, SymbolSource};
 
 use super::escape::printable;
 use super::units::{self, count, unsigned_bytes};
 use crate::analysis::inspect::{Inspection, losses};
-use crate::profile::half_width;
+use crate::profile::{half_width, is_imported};
 
 /// Writes one block for each snapshot.
 pub fn write(inspections: &[Inspection], out: &mut dyn Write) -> io::Result<()> {
@@ -30,32 +30,10 @@ fn one(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
         "build id",
         &program.build_id.as_deref().map_or("none".into(), printable),
     )?;
-    line(
-        "run",
-        &format!(
-            "pid {} on {}, started {}, heaplens {}",
-            program.pid,
-            printable(&program.host),
-            units::time(&program.started),
-            printable(&program.heaplens_version),
-        ),
-    )?;
-    let label = header
-        .label
-        .as_deref()
-        .map(|label| format!(" \"{}\"", printable(label)));
-    line(
-        "taken",
-        &format!(
-            "{}, after {}, number {} of its run, reason: {}{}",
-            units::time(&header.taken),
-            units::span(header.uptime_ms),
-            header.sequence,
-            reason(inspection),
-            label.unwrap_or_default(),
-        ),
-    )?;
-    line("mode", &mode(inspection))?;
+    let is_imported = is_imported(header);
+    line("run", &run(program, is_imported))?;
+    line("taken", &taken(inspection, is_imported))?;
+    line("mode", &mode(inspection, is_imported))?;
     let totals = &header.totals;
     let error = match half_width(totals.live_bytes_variance) {
         0.0 => String::new(),
@@ -64,10 +42,14 @@ fn one(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
     line(
         "live",
         &format!(
-            "{}{error} in {} blocks, at most {} so far",
+            "{}{error} in {} blocks{}",
             units::bytes(totals.live_bytes),
             count(totals.live_count),
-            units::bytes(totals.peak_live_bytes),
+            if is_imported {
+                String::new()
+            } else {
+                format!(", at most {} so far", units::bytes(totals.peak_live_bytes))
+            },
         ),
     )?;
     line(
@@ -84,17 +66,6 @@ fn one(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
             &count(i64::try_from(header.work_done).unwrap_or(i64::MAX)),
         )?;
     }
-    line("process", &process(inspection))?;
-    let overhead = &header.overhead;
-    line(
-        "heaplens",
-        &format!(
-            "{} tables, {} around blocks, {} heap",
-            unsigned_bytes(overhead.tables_bytes),
-            unsigned_bytes(overhead.block_bytes),
-            units::bytes(overhead.heap_bytes),
-        ),
-    )?;
     line(
         "columns",
         &format!(
@@ -110,6 +81,27 @@ fn one(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
             "not in the file: `heaplens symbolize` folds them in"
         },
     )?;
+    if !is_imported {
+        own(inspection, out)?;
+    }
+    modules(inspection, out)
+}
+
+/// What only heaplens tells: the process, and itself.
+fn own(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
+    let header = &inspection.header;
+    let mut line = |name: &str, text: &str| writeln!(out, "{name:<12}{text}");
+    line("process", &process(inspection))?;
+    let overhead = &header.overhead;
+    line(
+        "heaplens",
+        &format!(
+            "{} tables, {} around blocks, {} heap",
+            unsigned_bytes(overhead.tables_bytes),
+            unsigned_bytes(overhead.block_bytes),
+            units::bytes(overhead.heap_bytes),
+        ),
+    )?;
     let lost = losses(&header.losses);
     line("losses", if lost.is_empty() { "none" } else { "" })?;
     for (number, what) in lost {
@@ -119,7 +111,39 @@ fn one(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
             count(i64::try_from(number).unwrap_or(i64::MAX))
         )?;
     }
-    modules(inspection, out)
+    Ok(())
+}
+
+fn run(program: &Program, is_imported: bool) -> String {
+    if is_imported {
+        return "not told by a pprof profile".to_owned();
+    }
+    format!(
+        "pid {} on {}, started {}, heaplens {}",
+        program.pid,
+        printable(&program.host),
+        units::time(&program.started),
+        printable(&program.heaplens_version),
+    )
+}
+
+fn taken(inspection: &Inspection, is_imported: bool) -> String {
+    let header = &inspection.header;
+    if is_imported {
+        return units::time(&header.taken);
+    }
+    let label = header
+        .label
+        .as_deref()
+        .map(|label| format!(" \"{}\"", printable(label)));
+    format!(
+        "{}, after {}, number {} of its run, reason: {}{}",
+        units::time(&header.taken),
+        units::span(header.uptime_ms),
+        header.sequence,
+        reason(inspection),
+        label.unwrap_or_default(),
+    )
 }
 
 fn modules(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
@@ -155,11 +179,12 @@ fn reason(inspection: &Inspection) -> String {
     }
 }
 
-fn mode(inspection: &Inspection) -> String {
+fn mode(inspection: &Inspection, is_imported: bool) -> String {
     let recorder = &inspection.header.recorder;
     let mode = match recorder.mode {
         RecorderMode::Off => "off".to_owned(),
         RecorderMode::Exact => "exact".to_owned(),
+        RecorderMode::Sampled if recorder.sample_bytes == 0 => "sampled".to_owned(),
         RecorderMode::Sampled => {
             format!(
                 "sampled, one sample in {} on average",
@@ -167,6 +192,9 @@ fn mode(inspection: &Inspection) -> String {
             )
         }
     };
+    if is_imported {
+        return mode;
+    }
     format!(
         "{mode}, {} frames deep, unwinder {}",
         recorder.depth,

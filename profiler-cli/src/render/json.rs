@@ -110,7 +110,7 @@ impl<'a> JsonFrame<'a> {
 }
 
 /// Frames of one stack: far more than the recorder keeps, and a bound for files that are made up.
-const MOST_FRAMES: usize = 4_096;
+pub(super) const MOST_FRAMES: usize = 4_096;
 
 /// The stack of a node, innermost frame first.
 pub(super) struct JsonStack<'a> {

@@ -14,6 +14,7 @@ pub mod palette;
 mod path_text;
 mod place;
 mod reasons;
+pub mod speedscope;
 mod stacks;
 pub mod suspects_json;
 pub mod suspects_text;

@@ -38,7 +38,7 @@ pub(super) fn reasons(suspects: &Suspects<'_>, finding: &Finding) -> Vec<String>
         Class::Stable => reasons.push("no growth that is more than chance".to_owned()),
     }
     reasons.extend(ages(finding));
-    reasons.push(turnover(finding));
+    reasons.push(turnover(suspects, finding));
     reasons.extend(work(suspects, finding));
     reasons
 }
@@ -87,8 +87,11 @@ fn ages(finding: &Finding) -> Option<String> {
     ))
 }
 
-fn turnover(finding: &Finding) -> String {
+fn turnover(suspects: &Suspects<'_>, finding: &Finding) -> String {
     let turnover = &finding.turnover;
+    if suspects.history.lacks_births {
+        return "what was freed meanwhile is not known: growth alone speaks".to_owned();
+    }
     format!(
         "{} allocated after warm-up, {} of it freed",
         units::bytes(turnover.born as i64),

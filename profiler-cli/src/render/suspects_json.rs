@@ -9,6 +9,7 @@ use super::reasons::{confidence, losses, per_work, reasons};
 use crate::analysis::suspects::program::{
     Diagnosis, Limit, Program, Quantity, limit, program, recorded_share,
 };
+use crate::analysis::suspects::turnover::Turnover;
 use crate::analysis::suspects::{Class, Finding, Measure, Suspects};
 use crate::profile::half_width;
 
@@ -72,8 +73,10 @@ struct JsonFinding<'a> {
     live_bytes: &'a [i64],
     #[serde(skip_serializing_if = "Option::is_none")]
     live_bytes_error: Option<f64>,
-    allocated_bytes: f64,
-    freed_share: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allocated_bytes: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    freed_share: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     age: Option<Age>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,7 +164,7 @@ fn json_limit(limit: Limit) -> JsonLimit {
 
 fn json_finding<'a>(suspects: &'a Suspects<'a>, finding: &'a Finding) -> JsonFinding<'a> {
     let profile = &suspects.history.profile;
-    let sampled = profile.is_sampled();
+    let turnover = (!suspects.history.lacks_births).then_some(&finding.turnover);
     let (measure, older_than_seconds) = match finding.measure {
         Measure::Live => ("live", None),
         Measure::Older(seconds) => ("older", Some(seconds)),
@@ -186,9 +189,11 @@ fn json_finding<'a>(suspects: &'a Suspects<'a>, finding: &'a Finding) -> JsonFin
         bytes_per_work: per_work(suspects, finding),
         change_bytes: finding.course.change,
         live_bytes: &finding.live,
-        live_bytes_error: sampled.then(|| half_width(finding.live_variance)),
-        allocated_bytes: finding.turnover.born,
-        freed_share: finding.turnover.freed_share(),
+        live_bytes_error: profile
+            .has_errors()
+            .then(|| half_width(finding.live_variance)),
+        allocated_bytes: turnover.map(|turnover| turnover.born),
+        freed_share: turnover.map(Turnover::freed_share),
         age: finding.survival.map(|survival| Age {
             seconds: survival.age_seconds,
             old_share: survival.old_share,

@@ -9,7 +9,7 @@ use super::{escape::printable, path_text, table, units};
 use crate::analysis::suspects::judge::LEAST_SNAPSHOTS;
 use crate::analysis::suspects::program::{Diagnosis, Limit, Program, Quantity, limit, program};
 use crate::analysis::suspects::{Class, Finding, Suspects};
-use crate::profile::{NodeId, Profile};
+use crate::profile::{NodeId, Profile, is_imported};
 
 /// Leaks that the verdict names.
 const NAMED: usize = 3;
@@ -157,12 +157,14 @@ fn about(suspects: &Suspects<'_>, out: &mut dyn Write) -> io::Result<()> {
         0 => String::new(),
         few => format!(", {few} at the end of the program left out"),
     };
+    let name = printable(program.executable.rsplit('/').next().unwrap_or_default());
+    let run = match is_imported(&newest.header) {
+        true => format!("{name}, if all are of one process"),
+        false => format!("{name} pid {} on {}", program.pid, printable(&program.host)),
+    };
     writeln!(
         out,
-        "{} pid {} on {}: {} snapshots over {span}{left_out}{at_end}, {}",
-        printable(program.executable.rsplit('/').next().unwrap_or_default()),
-        program.pid,
-        printable(&program.host),
+        "{run}: {} snapshots over {span}{left_out}{at_end}, {}",
         suspects.times.len(),
         mode(history.profile.is_sampled()),
     )

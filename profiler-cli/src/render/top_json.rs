@@ -54,12 +54,12 @@ pub fn write(
     limit: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let sampled = profile.is_sampled();
-    let base_sampled = base.is_some_and(Profile::is_sampled);
+    let has_errors = profile.has_errors();
+    let base_has_errors = base.is_some_and(Profile::has_errors);
     let whole = Whole {
         live_bytes: profile.totals().live_bytes,
-        sampled,
-        base_sampled,
+        has_errors,
+        base_has_errors,
     };
     json::write(
         out,
@@ -78,11 +78,11 @@ pub fn write(
             },
             snapshots: json::sources(profile),
             base_snapshots: base.map(json::sources),
-            sampled,
+            sampled: profile.is_sampled(),
             work_done: profile.work_done(),
             old_seconds: profile.old_seconds(),
-            totals: Numbers::new(profile.totals(), sampled),
-            base_totals: base.map(|base| Numbers::new(base.totals(), base_sampled)),
+            totals: Numbers::new(profile.totals(), has_errors),
+            base_totals: base.map(|base| Numbers::new(base.totals(), base_has_errors)),
             row_count: rows.len(),
             rows: Lazily(|| rows.iter().take(limit).map(|row| json_row(row, by, whole))),
         },
@@ -93,8 +93,8 @@ pub fn write(
 #[derive(Clone, Copy)]
 struct Whole {
     live_bytes: i64,
-    sampled: bool,
-    base_sampled: bool,
+    has_errors: bool,
+    base_has_errors: bool,
 }
 
 fn json_row<'a>(row: &TopRow<'a>, by: By, whole: Whole) -> Row<'a> {
@@ -108,12 +108,12 @@ fn json_row<'a>(row: &TopRow<'a>, by: By, whole: Whole) -> Row<'a> {
     let share = values.live_bytes as f64 / whole.live_bytes.max(1) as f64;
     Row {
         name: row.name(by),
-        values: Numbers::new(values, whole.sampled),
+        values: Numbers::new(values, whole.has_errors),
         old_bytes: profile.old_seconds().map(|_| values.old_bytes),
         share: if whole.live_bytes > 0 { share } else { 0.0 },
         base: base
             .as_ref()
-            .map(|base| Numbers::new(base, whole.base_sampled)),
+            .map(|base| Numbers::new(base, whole.base_has_errors)),
         growth_bytes: base.as_ref().map(growth),
         owner: JsonFrame::new(profile, row.owner()),
         retained_type: profile.retained_type(*example),

@@ -21,7 +21,8 @@ pub fn write(
     let sampled = profile.is_sampled();
     writeln!(out, "{}, {}", when(profile), mode(sampled))?;
     write!(out, "live {}", units::bytes(totals.live_bytes))?;
-    if sampled {
+    let has_errors = profile.has_errors();
+    if has_errors {
         write!(out, " {}", units::error(totals.live_bytes_error()))?;
     }
     writeln!(
@@ -55,7 +56,7 @@ pub fn write(
             units::share(measure, whole),
             units::bytes(values.live_bytes),
         ];
-        if sampled {
+        if has_errors {
             line.push(units::error(values.live_bytes_error()));
         }
         line.push(units::count(values.live_count));
@@ -105,7 +106,7 @@ fn heading(
     let old_seconds = profile.old_seconds();
     let old = old_seconds.map(|seconds| format!(">{}", units::span(seconds * 1000)));
     let mut heading = vec!["share", "live"];
-    if profile.is_sampled() {
+    if profile.has_errors() {
         heading.push("95 %");
     }
     heading.push("blocks");

@@ -7,22 +7,22 @@ use heaplens::snapshot::{SymbolSource, Symbols};
 use super::names;
 
 /// Index of a distinct frame.
-pub(super) type FrameId = u32;
+pub(crate) type FrameId = u32;
 
 /// A distinct frame; texts by their indices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Frame {
-    pub(super) function: u32,
-    pub(super) file: Option<u32>,
-    pub(super) line: u32,
-    pub(super) inlined: bool,
+pub(crate) struct Frame {
+    pub(crate) function: u32,
+    pub(crate) file: Option<u32>,
+    pub(crate) line: u32,
+    pub(crate) inlined: bool,
     /// See [`Symbols::generics`].
-    pub(super) generics: Option<u32>,
+    pub(crate) generics: Option<u32>,
 }
 
 /// Columns under construction.
 #[derive(Default)]
-pub(super) struct Columns {
+pub(crate) struct Columns {
     texts: HashMap<String, u32>,
     frames: HashMap<Frame, FrameId>,
     by_id: Vec<Frame>,
@@ -32,13 +32,13 @@ pub(super) struct Columns {
 
 impl Columns {
     /// The index of a text. It must be clean already.
-    pub(super) fn text(&mut self, text: String) -> u32 {
+    pub(crate) fn text(&mut self, text: String) -> u32 {
         let next = self.texts.len() as u32;
         *self.texts.entry(text).or_insert(next)
     }
 
     /// The index of a distinct frame.
-    pub(super) fn frame(&mut self, frame: Frame) -> FrameId {
+    pub(crate) fn frame(&mut self, frame: Frame) -> FrameId {
         let next = self.by_id.len() as u32;
         *self.frames.entry(frame).or_insert_with(|| {
             self.by_id.push(frame);
@@ -50,14 +50,14 @@ impl Columns {
     ///
     /// The columns index with 32 bits. Once they are full, further rows stay without frames; that
     /// takes a hostile file.
-    pub(super) fn row(&mut self, frames: &[FrameId]) {
+    pub(crate) fn row(&mut self, frames: &[FrameId]) {
         self.first_frame.push(self.rows.len() as u32);
         if u32::try_from(self.rows.len() + frames.len()).is_ok() {
             self.rows.extend_from_slice(frames);
         }
     }
 
-    pub(super) fn finish(mut self, sources: Vec<SymbolSource>) -> Symbols {
+    pub(crate) fn finish(mut self, sources: Vec<SymbolSource>) -> Symbols {
         self.first_frame.push(self.rows.len() as u32);
         let mut strings = vec![String::new(); self.texts.len()];
         for (text, index) in self.texts {

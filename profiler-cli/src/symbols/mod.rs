@@ -18,6 +18,7 @@ mod locate;
 mod names;
 mod note;
 mod resolve;
+mod segments;
 mod split_units;
 mod symbol_table;
 
@@ -26,12 +27,13 @@ use std::path::{Path, PathBuf};
 use heaplens::snapshot::{Module, SPECIAL_MODULE, Snapshot, SymbolSource, Symbols};
 
 use self::{
-    columns::{Columns, Previous},
-    debug_dirs::DebugDirs,
-    identity::Identity,
-    locate::Found,
-    note::is_system_library,
-    resolve::Resolved,
+    columns::Previous, debug_dirs::DebugDirs, identity::Identity, locate::Found,
+    note::is_system_library, resolve::Resolved,
+};
+pub(crate) use self::{
+    columns::{Columns, Frame, FrameId},
+    names::clean,
+    segments::Segments,
 };
 pub use self::{identity::text_hash, names::function_name, note::Note};
 

@@ -52,7 +52,7 @@ pub(super) fn type_list(raw: &[u8]) -> String {
 }
 
 /// Any other text from a file: a path, an error message.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let mut clean = CleanText::default();
     let _ = clean.write_str(text);
     clean.text

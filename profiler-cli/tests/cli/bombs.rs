@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::fixture::*;
+use crate::protobuf::{Message, Profile};
 use flate2::{Compression, write::GzEncoder};
 use tempfile::tempdir;
 
@@ -128,6 +129,61 @@ fn what_would_unfold_is_refused_at_its_bound() {
         // One bound behind all verbs: the other tests go through each.
         let line = args!["inspect", file];
         refused_by(&line, &file, what);
+    }
+}
+
+#[test]
+fn profiles_that_would_unfold_are_refused_at_their_bound() {
+    let folder = tempdir().unwrap();
+    let start = Profile::new(&[("inuse_space", "bytes")]);
+    let bound = ADDRESS_SPACE / 8;
+    let whole = format!("too large: its protobuf would pass the limit of {bound} bytes");
+    let memory = format!("too large: memory for its content would pass the limit of {bound} bytes");
+    let message = |bytes: &[u8]| Message(bytes.to_vec());
+    let place = start
+        .clone()
+        .mapping(1, [0, 9, 0], "x")
+        .location(1, 5, "f", 1);
+    for (profile, what) in [
+        (
+            start.clone().field(6, message(&vec![b'x'; UNFOLDED])),
+            &whole,
+        ),
+        // Empty texts, empty samples, functions without any field, one stack of a million frames.
+        (
+            start.clone().with(message(&[0x32, 0].repeat(1 << 20))),
+            &memory,
+        ),
+        (
+            place
+                .clone()
+                .with(message(&[0x12, 3, 0x12, 1, 5].repeat(1 << 20))),
+            &memory,
+        ),
+        (
+            start
+                .clone()
+                .with(message(&[0x22, 2, 0x22, 0].repeat(1 << 20))),
+            &memory,
+        ),
+        (place.sample(&vec![1; 1 << 20], &[5]), &memory),
+    ] {
+        let file = profile.write(&folder.path().join("bomb.pb.gz"));
+        // One bound behind all verbs.
+        let line = args!["inspect", file];
+        refused_by(&line, &file, what);
+    }
+    let file = folder.path().join("bomb.pb.gz");
+    let good = folder.path().join("good.json.gz");
+    write(&after().build(true), &good);
+    for line in [
+        args!["top", file],
+        args!["diff", good, file],
+        args!["suspects", file],
+        args!["export", file, "--to", "speedscope"],
+        args!["export", file, "--to", "pprof"],
+    ] {
+        refused_by(&line, &file, &memory);
     }
 }
 

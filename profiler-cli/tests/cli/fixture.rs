@@ -84,6 +84,11 @@ impl Fixture {
         }
     }
 
+    /// The snapshot's number.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.snapshot.header.sequence
+    }
+
     /// Changes anything in the snapshot.
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Snapshot)) -> Self {
         change(&mut self.snapshot);

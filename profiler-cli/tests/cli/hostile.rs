@@ -1,6 +1,11 @@
 //! Snapshots that were made to hurt.
 
+use std::fs::File;
+use std::io::Read;
+
 use crate::fixture::*;
+use crate::protobuf::Profile;
+use flate2::read::GzDecoder;
 use heaplens::snapshot::{Module, SPECIAL_MODULE};
 use tempfile::{TempDir, tempdir};
 
@@ -28,9 +33,25 @@ fn hostile(folder: &TempDir, sequence: u64, bytes: i64) -> std::path::PathBuf {
         .write(folder, &format!("{sequence}.json.gz"))
 }
 
+/// The same by another writer.
+fn hostile_profile() -> Profile {
+    Profile::new(&[("inuse_space", "bytes")])
+        .mapping(1, [0, 0x9000, 0], &format!("/srv/{NAME}"))
+        .location(1, 0x2000, NAME, 1)
+        .sample(&[1], &[5_000])
+}
+
 fn every_text_output(folder: &TempDir) -> Vec<(String, String)> {
     let (before, after) = (hostile(folder, 1, 100), hostile(folder, 2, 5_000));
+    let profile = folder.path().join("hostile.pb.gz");
+    hostile_profile().write(&profile);
     [
+        args!["top", profile],
+        args!["flamegraph", profile],
+        args!["diff", after, profile, "--format", "svg"],
+        args!["suspects", profile],
+        args!["inspect", profile],
+        args!["export", profile, "--to", "speedscope"],
         args!["top", after],
         args!["top", after, "--by", "crate"],
         args!["top", after, "--base", before, "--sort", "growth"],
@@ -47,6 +68,8 @@ fn every_text_output(folder: &TempDir) -> Vec<(String, String)> {
         args!["suspects", before, after, "--format", "json"],
         args!["inspect", after],
         args!["inspect", after, "--format", "json"],
+        args!["export", after, "--to", "folded"],
+        args!["export", after, "--to", "speedscope"],
     ]
     .into_iter()
     .map(|line| (format!("{line:?}"), stdout(&line)))
@@ -81,6 +104,28 @@ fn names_stay_names_in_pictures() {
         svg.contains("evil::&lt;/script&gt;"),
         "the name is shown, escaped"
     );
+}
+
+#[test]
+fn names_are_safe_in_profiles_too() {
+    let folder = tempdir().unwrap();
+    let profile = folder.path().join("out.pb.gz");
+    stdout(args!["export", hostile(&folder, 1, 100), "-o", profile]);
+    let mut texts = Vec::new();
+    GzDecoder::new(File::open(&profile).unwrap())
+        .read_to_end(&mut texts)
+        .unwrap();
+    let holds = |text: &str| {
+        texts
+            .windows(text.len())
+            .any(|bytes| bytes == text.as_bytes())
+    };
+    assert!(holds("evil::</script>"), "the name is there");
+    for control in ["\u{1b}]0;", "\u{7}", "\u{9b}31m", "\u{202e}"] {
+        // Of one byte, so it may be a length too.
+        assert!(control.len() == 1 || !holds(control), "{control:?}");
+    }
+    assert!(holds("\\u{1b}]0;owned\\u{7}\\u{9b}31m\\u{202e}x;y\\u{a}"));
 }
 
 #[test]

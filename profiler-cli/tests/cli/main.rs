@@ -11,6 +11,8 @@ mod fixture;
 mod flamegraph;
 mod hostile;
 mod inspect;
+mod pprof;
+mod protobuf;
 mod scale;
 mod suspects;
 mod symbolize;

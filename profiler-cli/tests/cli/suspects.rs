@@ -231,7 +231,7 @@ fn wrong_input_is_one_line() {
     let folder = tempdir().unwrap();
     let line = failure(args!["suspects", folder.path()]);
     assert!(
-        line.ends_with("no snapshots in this folder: their names end in .json.gz"),
+        line.ends_with("no snapshots in this folder: their names end in .json.gz, and those of pprof profiles in .pb.gz"),
         "{line}"
     );
     let torn = folder.path().join("torn.json.gz");

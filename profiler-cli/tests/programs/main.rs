@@ -6,9 +6,12 @@
 mod build;
 mod build_profiles;
 mod deployment;
+mod go_tool;
 mod named;
 mod one_line;
+mod other_profilers;
 mod retained_types;
 mod rotation;
 mod run;
+mod speedscope;
 mod travel;

@@ -366,24 +366,26 @@ impl Named {
 fn comments(snapshot: &Snapshot) -> Vec<String> {
     let header = &snapshot.header;
     let program = &header.program;
-    let mut comments = vec![
-        format!(
+    let mut comments = Vec::new();
+    // Empty in what was a profile of another program before.
+    if !program.heaplens_version.is_empty() {
+        comments.push(format!(
             "heaplens {}: {} pid {} on {}, started {}",
             program.heaplens_version,
             program.executable,
             program.pid,
             program.host,
             program.started
+        ));
+    }
+    comments.push(match header.recorder.mode {
+        RecorderMode::Sampled => format!(
+            "sampled with a mean of {} bytes; values are estimates of the whole",
+            header.recorder.sample_bytes
         ),
-        match header.recorder.mode {
-            RecorderMode::Sampled => format!(
-                "sampled with a mean of {} bytes; values are estimates of the whole",
-                header.recorder.sample_bytes
-            ),
-            RecorderMode::Exact => "every allocation was recorded; values are exact".to_owned(),
-            RecorderMode::Off => "recording was off".to_owned(),
-        },
-    ];
+        RecorderMode::Exact => "every allocation was recorded; values are exact".to_owned(),
+        RecorderMode::Off => "recording was off".to_owned(),
+    });
     comments.extend(header.label.clone());
     comments
 }

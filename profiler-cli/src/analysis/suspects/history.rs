@@ -6,7 +6,7 @@
 use heaplens::snapshot::{AGE_BOUNDS_SECONDS, RecorderMode};
 use rustc_hash::FxHashMap;
 
-use crate::profile::{FunctionId, NodeId, Profile, Source, Values};
+use crate::profile::{FunctionId, NodeId, Profile, Source, Values, clock_ms, is_imported};
 
 /// Ages that live bytes are told for.
 pub const BOUNDS: usize = AGE_BOUNDS_SECONDS.len();
@@ -50,13 +50,24 @@ pub struct History {
     pub owners: Vec<Series>,
     /// Each path that could be of any weight: see [`HistoryBuilder::new`].
     pub paths: Vec<Series>,
+    /// Whether some snapshot does not tell how old live blocks are.
+    pub lacks_ages: bool,
+    /// Whether some snapshot does not tell what was ever allocated.
+    pub lacks_births: bool,
 }
 
 impl History {
-    /// Seconds since the start of the run at each snapshot.
+    /// Seconds since the start of the run at each snapshot; since the first one where the start is not
+    /// known.
     pub fn seconds(&self) -> Vec<f64> {
-        let uptime = |source: &Source| source.header.uptime_ms as f64 / 1000.0;
-        self.snapshots.iter().map(uptime).collect()
+        let headers = || self.snapshots.iter().map(|source| &source.header);
+        let start = headers()
+            .next()
+            .filter(|header| is_imported(header))
+            .map_or(0, clock_ms);
+        headers()
+            .map(|header| clock_ms(header).saturating_sub(start) as f64 / 1000.0)
+            .collect()
     }
 
     /// Mean distance between samples in bytes; 0 for exact numbers.
@@ -134,7 +145,8 @@ impl HistoryBuilder {
                 owners[*place as usize - 1].node = owner;
             }
             owner_of_node[site.node as usize] = *place;
-            if site.values.total_bytes as f64 >= least {
+            let most = site.values.total_bytes.max(bytes.unsigned_abs());
+            if most as f64 >= least {
                 paths.push(series(site.node));
                 path_of_node[site.node as usize] = paths.len() as u32;
             }
@@ -152,13 +164,25 @@ impl HistoryBuilder {
     }
 
     /// Adds a snapshot: what was held at nodes of the profile.
-    pub fn add(&mut self, source: Source, sites: impl Iterator<Item = (NodeId, Point)>) {
+    ///
+    /// `has_ages` says whether the points tell how old live blocks are.
+    pub fn add(
+        &mut self,
+        source: Source,
+        has_ages: bool,
+        sites: impl Iterator<Item = (NodeId, Point)>,
+    ) {
         let History {
             snapshots,
             owners,
             paths,
+            lacks_ages,
+            lacks_births,
             ..
         } = &mut self.history;
+        let totals = &source.header.totals;
+        *lacks_ages |= !has_ages;
+        *lacks_births |= totals.total_bytes == 0 && totals.live_bytes > 0;
         snapshots.push(source);
         for series in owners.iter_mut().chain(paths.iter_mut()) {
             series.points.push(Point::default());
@@ -181,7 +205,7 @@ impl HistoryBuilder {
         let mut order: Vec<usize> = (0..history.snapshots.len()).collect();
         order.sort_by_key(|&at| {
             let header = &history.snapshots[at].header;
-            (header.uptime_ms, header.sequence)
+            (clock_ms(header), header.sequence)
         });
         for series in history.owners.iter_mut().chain(&mut history.paths) {
             series.points = order.iter().map(|&at| series.points[at]).collect();

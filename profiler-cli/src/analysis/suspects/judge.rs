@@ -15,9 +15,9 @@ use rustc_hash::FxHashMap;
 
 use super::course::Course;
 use super::finding::{Class, Finding, Measure, Suspects};
-use super::history::{History, Point, Series};
+use super::history::{BOUNDS, History, Point, Series};
 use super::turnover::{Turnover, ages_shown, survival};
-use crate::analysis::trend::{Slope, benjamini_hochberg, least_p};
+use crate::analysis::trend::{Slope, benjamini_hochberg};
 use crate::profile::{FunctionId, change_variance};
 
 /// Corrected p-values up to this are a trend.
@@ -31,9 +31,9 @@ const WARM_UP: f64 = 0.1;
 /// Equal independent steps that growth must be as certain as.
 const LEAST_STEPS: f64 = 5.0;
 /// Samples of growth below which it may be luck.
-const LEAST_SAMPLES: f64 = 8.0;
+pub(super) const LEAST_SAMPLES: f64 = 8.0;
 /// From this share of frees on, what is born there turns over.
-const TURNS_OVER: f64 = 0.3;
+pub(super) const TURNS_OVER: f64 = 0.3;
 /// Part of all live bytes from which an owner is named even if it never moved.
 const LEAST_SHARE: f64 = 0.02;
 /// Births and frees are out of balance up to this chance.
@@ -45,14 +45,17 @@ const DRIFT_OF_FEW: f64 = 2.0;
 const OLD_GROWTH: f64 = 0.4;
 
 /// What the tests of all series share.
-struct Frame {
+pub(super) struct Frame {
     used: Vec<usize>,
     /// Places in `used` from which the warm-up is over.
-    warm_up: usize,
-    times: Vec<f64>,
+    pub(super) warm_up: usize,
+    pub(super) times: Vec<f64>,
     work: Vec<f64>,
-    least_bytes: f64,
-    sample_bytes: f64,
+    pub(super) least_bytes: f64,
+    pub(super) sample_bytes: f64,
+    /// See [`History`].
+    lacks_ages: bool,
+    lacks_births: bool,
     /// Of the whole program at last.
     live_bytes: f64,
 }
@@ -164,6 +167,8 @@ impl Frame {
             warm_up,
             least_bytes: history.least_bytes(),
             sample_bytes: history.sample_bytes(),
+            lacks_ages: history.lacks_ages,
+            lacks_births: history.lacks_births,
             live_bytes: history.profile.totals().live_bytes as f64,
         }
     }
@@ -188,7 +193,10 @@ impl Frame {
             .map(|&at| series.points[at])
             .collect();
         let mut measures = vec![Measure::Live];
-        measures.extend(ages_shown(&self.times).map(|k| Measure::Older(AGE_BOUNDS_SECONDS[k])));
+        measures.extend(
+            self.ages_shown()
+                .map(|k| Measure::Older(AGE_BOUNDS_SECONDS[k])),
+        );
         let courses = measures
             .into_iter()
             .filter_map(|measure| {
@@ -223,7 +231,8 @@ impl Frame {
     }
 
     fn p_value(&self, measure: Measure, course: &Course, points: &[Point]) -> f64 {
-        if self.times.len() >= FULL_SNAPSHOTS || measure != Measure::Live {
+        let has_another = measure == Measure::Live && !self.lacks_births;
+        if self.times.len() >= FULL_SNAPSHOTS || !has_another {
             return course.p;
         }
         // Of two tests either may speak, at twice the p-value.
@@ -248,7 +257,7 @@ impl Frame {
             p: 1.0,
             rate: Slope::default(),
             turnover,
-            survival: survival(&self.times, points),
+            survival: survival(&self.times, points).filter(|_| !self.lacks_ages),
             live: self
                 .used
                 .iter()
@@ -303,11 +312,14 @@ impl Frame {
         if !self.is_suspicious(course) || turns_over && turnover.follows_load {
             return false;
         }
-        if turns_over && (course.steps < STEPS_OF_FEW || course.drift < DRIFT_OF_FEW) {
+        // Where nobody knows what is freed, it may be as much.
+        let may_be_few = turns_over || self.lacks_births;
+        if may_be_few && (course.steps < STEPS_OF_FEW || course.drift < DRIFT_OF_FEW) {
             return false;
         }
+        let is_out_of_balance = self.lacks_births || turnover.balance_p <= OUT_OF_BALANCE;
         match measure {
-            Measure::Live => turnover.balance_p <= OUT_OF_BALANCE && self.old_grow(course, points),
+            Measure::Live => is_out_of_balance && self.old_grow(course, points),
             // Old blocks are late to tell that nothing is born any more.
             Measure::Older(_) => turns_over || !live.slows,
         }
@@ -326,9 +338,14 @@ impl Frame {
             && course.steps >= LEAST_STEPS
     }
 
+    /// The ages that have shown and are told.
+    fn ages_shown(&self) -> impl Iterator<Item = usize> + use<> {
+        ages_shown(&self.times).take(if self.lacks_ages { 0 } else { BOUNDS })
+    }
+
     /// Whether old blocks have grown as all have, as far as the snapshots can tell.
-    fn old_grow(&self, course: &Course, points: &[Point]) -> bool {
-        let Some(k) = ages_shown(&self.times).next() else {
+    pub(super) fn old_grow(&self, course: &Course, points: &[Point]) -> bool {
+        let Some(k) = self.ages_shown().next() else {
             return true;
         };
         match points {
@@ -337,64 +354,5 @@ impl Frame {
             }
             _ => true,
         }
-    }
-
-    /// The class of what is no leak as far as one can tell.
-    fn innocent(&self, finding: &Finding, points: &[Point]) -> Class {
-        let course = &finding.course;
-        if course.range < self.least_bytes {
-            return self.since_the_start(finding);
-        }
-        if course.falls {
-            return Class::Sawtooth;
-        }
-        if course.change < self.least_bytes {
-            return self.since_the_start(finding);
-        }
-        if self.times.len() < LEAST_SNAPSHOTS {
-            return Class::TooLittle;
-        }
-        if course.slows || course.is_step {
-            return Class::Warming;
-        }
-        let turns_over = finding.turnover.freed_share() >= TURNS_OVER;
-        if turns_over && finding.turnover.follows_load {
-            return Class::Stable;
-        }
-        if !self.old_grow(course, points) {
-            return Class::Warming;
-        }
-        if course.p <= 0.05 && course.is_directed {
-            return Class::TooLittle;
-        }
-        self.since_the_start(finding)
-    }
-
-    /// What is level now and turns over has warmed up, if it grew before.
-    fn since_the_start(&self, finding: &Finding) -> Class {
-        let first = finding.live.first().copied().unwrap_or(0) as f64;
-        let last = finding.live.last().copied().unwrap_or(0) as f64;
-        let turns_over = finding.turnover.freed_share() >= TURNS_OVER;
-        if turns_over && last - first >= self.least_bytes && last >= 2.0 * first {
-            Class::Warming
-        } else {
-            Class::Stable
-        }
-    }
-
-    /// Snapshots after which a series that always rises would be sure, and would have samples enough.
-    fn snapshots_needed(&self, course: &Course, tests: usize) -> usize {
-        let have = self.times.len();
-        let by_trend = (LEAST_SNAPSHOTS..50)
-            .find(|&n| least_p(n) * tests.max(1) as f64 <= SIGNIFICANT)
-            .unwrap_or(50)
-            .max(have + 1);
-        let samples = course.change / self.sample_bytes.max(1.0);
-        let by_samples = if self.sample_bytes > 0.0 && samples < LEAST_SAMPLES {
-            (have as f64 * LEAST_SAMPLES / samples.max(0.5)).ceil() as usize
-        } else {
-            0
-        };
-        self.warm_up + by_trend.max(by_samples)
     }
 }

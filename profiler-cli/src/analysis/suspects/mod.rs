@@ -14,6 +14,7 @@
 pub mod course;
 pub mod finding;
 pub mod history;
+mod innocent;
 pub mod judge;
 pub mod program;
 pub mod turnover;
