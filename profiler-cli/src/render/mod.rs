@@ -8,6 +8,7 @@ pub mod folded;
 pub mod inspect_json;
 pub mod inspect_text;
 mod json;
+pub mod palette;
 mod path_text;
 mod place;
 mod reasons;
