@@ -3,6 +3,7 @@
 mod ages;
 mod bombs;
 mod browser;
+mod chromium;
 mod diff;
 mod failures;
 mod filter;
@@ -10,6 +11,8 @@ mod fixture;
 mod flamegraph;
 mod hostile;
 mod inspect;
+mod report;
+mod report_page;
 mod scale;
 mod suspects;
 mod symbolize;

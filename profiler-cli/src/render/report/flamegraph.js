@@ -18,6 +18,7 @@ class Flamegraph {
       inverted: controls.elements.inverted.checked,
       byCrate: controls.elements.crates.checked,
       runtime: controls.elements.runtime.checked,
+      unfolded: controls.elements.unfolded.checked,
     });
     this.zoomed = this.selected = this.view.root;
     this.page.scroll.scrollTop = 0;
@@ -93,6 +94,7 @@ class Flamegraph {
     const { page, selected } = this;
     page.name.textContent = selected.name;
     page.place.textContent = selected.place;
+    page.folded.textContent = foldedText(selected);
     page.numbers.textContent = this.numbers(selected).join(" · ");
     Object.assign(page.selected.dataset, {
       before: selected.sum("before"),
@@ -119,12 +121,19 @@ class Flamegraph {
     return `${functions}, ${change(search.sum("after") - search.sum("before"))} through them`;
   }
 
-  /** Selects the next box that was found, the widest first. */
+  /** Selects the next box that was found, the widest first; of all, if none is in view. */
   next(step) {
     if (!this.search) return;
-    const places = this.layout.rows.flat().filter(({ box }) => box && this.search.found(box));
+    const inView = () => this.layout.rows.flat().filter(({ box }) => box && this.search.found(box));
+    let places = inView();
+    if (places.length === 0 && this.zoomed !== this.view.root) {
+      this.zoom(this.view.root);
+      places = inView();
+    }
     if (places.length === 0) {
-      this.page.found.textContent = `${this.foundText()}; none is in view: Escape shows all`;
+      if (this.search.functions > 0) {
+        this.page.found.textContent = `${this.foundText()}; too narrow or hidden in this view`;
+      }
       return;
     }
     places.sort((a, b) => b.width - a.width || a.box.depth - b.box.depth);
@@ -196,7 +205,7 @@ class Flamegraph {
     if (!place) return;
     const { box, parent } = place;
     const lines = box
-      ? [box.name, box.place, ...this.numbers(box)].filter(Boolean)
+      ? [box.name, box.place, foldedText(box), ...this.numbers(box)].filter(Boolean)
       : [`${count(place.count)} boxes that are too narrow here`, `zoom into ${parent.name} to see them`];
     tip.replaceChildren(...lines.map((line) => element("div", line)));
     const { innerWidth, innerHeight } = window;
@@ -252,4 +261,10 @@ class Flamegraph {
       if (this.page.scroll.clientWidth !== this.width) this.layOut();
     }).observe(scroll);
   }
+}
+
+function foldedText({ folded, view }) {
+  if (folded === 0) return "";
+  const calls = folded === 1 ? "1 call" : `${folded} calls`;
+  return `${view.inverted ? "through" : "by"} ${calls} in libraries`;
 }

@@ -20,6 +20,7 @@ function start() {
     selected: byId("selected"),
     name: byId("selected-name"),
     place: byId("selected-place"),
+    folded: byId("selected-folded"),
     numbers: byId("selected-numbers"),
     below: byId("below"),
     belowTitle: byId("below-title"),

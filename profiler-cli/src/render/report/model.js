@@ -1,7 +1,9 @@
 // The call tree and its numbers. Nothing here knows of a view or of the page.
 
-const RUNTIME = 3;
+// Whose code a function is, as in data.rs.
 const OWN = 0;
+const LIBRARY = 2;
+const RUNTIME = 3;
 
 class Model {
   constructor(data) {

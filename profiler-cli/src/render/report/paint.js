@@ -107,8 +107,9 @@ class Painter {
     }
     const letters = Math.floor((width - 9) / this.letter);
     if (letters < 3) return;
-    let text = box.name;
-    if (text.length > letters && !box.view.byCrate) text = shortName(text);
+    const mark = box.folded > 0 ? `⋯${box.folded} ` : "";
+    let text = mark + box.name;
+    if (text.length > letters && !box.view.byCrate) text = mark + shortName(box.name);
     if (text.length > letters) text = `${text.slice(0, letters - 1)}…`;
     context.font = box.isOwnCode ? `600 ${this.font}` : this.font;
     if (colour.plain) {

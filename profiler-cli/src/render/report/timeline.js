@@ -55,5 +55,5 @@ function tellWhenReached() {
   const at = new Date(Number(reached?.dataset.milliseconds));
   if (!reached || Number.isNaN(at.getTime())) return;
   reached.dateTime = at.toISOString();
-  reached.textContent = `: ${at.toISOString().slice(0, 16).replace("T", " ")} UTC`;
+  reached.textContent = `, at ${at.toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use super::chart::{self, Scale};
 use super::html::{Name, Text};
 use crate::analysis::suspects::program::limit;
-use crate::analysis::suspects::{Class, Suspects};
+use crate::analysis::suspects::{Class, Series, Suspects};
 use crate::profile::Source;
 use crate::render::{palette, units};
 
@@ -15,8 +15,9 @@ use crate::render::{palette, units};
 const OWNERS: usize = palette::LINES.len();
 /// In pixels: of the chart, of what stands above and below its lines.
 const HEIGHT: f64 = 280.0;
-const TOP: f64 = 10.0;
+const TOP: f64 = 20.0;
 const BOTTOM: f64 = 24.0;
+const INNER: f64 = HEIGHT - TOP - BOTTOM;
 /// Times on the axis, at most, and amounts.
 const TIMES: f64 = 5.0;
 const AMOUNTS: f64 = 5.0;
@@ -64,6 +65,12 @@ pub(super) fn write(
             last.map_or(String::new(), units::bytes),
         )?;
     }
+    if warm_up(suspects).is_some() {
+        write!(
+            out,
+            "<li><i class=\"key warm-up\"></i>warm-up, which is not judged</li>"
+        )?;
+    }
     writeln!(out, "</ul>")?;
     chart(suspects, given_limit, &lines, out)?;
     table(suspects, &lines, out)
@@ -98,7 +105,7 @@ fn lines(suspects: &Suspects<'_>) -> Vec<Line> {
         }
     });
     for (at, finding) in owners.into_iter().take(OWNERS).enumerate() {
-        let owner = |series: &&crate::analysis::suspects::Series| series.node == finding.node;
+        let owner = |series: &&Series| series.node == finding.node;
         let Some(series) = history.owners.iter().find(owner) else {
             continue;
         };
@@ -112,107 +119,71 @@ fn lines(suspects: &Suspects<'_>) -> Vec<Line> {
     lines
 }
 
+/// Where things stand in the chart: in percent from the left, in pixels from the top.
+struct Frame {
+    x: Scale,
+    y: Scale,
+    limit: Option<f64>,
+}
+
+impl Frame {
+    fn new(suspects: &Suspects<'_>, given_limit: Option<u64>, lines: &[Line]) -> Self {
+        let values = lines.iter().flat_map(|line| line.values.iter().flatten());
+        let y = Scale::from_zero(values.map(|&value| value as f64));
+        let limit = limit(suspects, given_limit).map(|limit| limit.bytes as f64);
+        let limit = limit.filter(|&bytes| bytes <= y.high() * NEAR);
+        Self {
+            x: Scale::over(suspects.history.seconds()),
+            y: y.up_to(limit.unwrap_or(0.0)),
+            limit,
+        }
+    }
+
+    fn left(&self, time: f64) -> f64 {
+        self.x.part(time) * 100.0
+    }
+
+    fn top(&self, bytes: f64) -> f64 {
+        TOP + (1.0 - self.y.part(bytes)) * INNER
+    }
+}
+
 fn chart(
     suspects: &Suspects<'_>,
     given_limit: Option<u64>,
     lines: &[Line],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let times = suspects.history.seconds();
-    let x = Scale::over(times.iter().copied());
-    let values = || lines.iter().flat_map(|line| line.values.iter().flatten());
-    let mut y = Scale::from_zero(values().map(|&value| value as f64));
-    let limit = limit(suspects, given_limit).map(|limit| limit.bytes as f64);
-    let limit = limit.filter(|&bytes| bytes <= y.high() * NEAR);
-    y = y.up_to(limit.unwrap_or(0.0));
-    let inner = HEIGHT - TOP - BOTTOM;
-    let top = |value: f64| TOP + (1.0 - y.part(value)) * inner;
-    let left = |time: f64| x.part(time) * 100.0;
-
+    let frame = Frame::new(suspects, given_limit, lines);
     write!(
         out,
         "<div class=\"chart\" id=\"chart\" tabindex=\"0\" role=\"group\" aria-label=\"Memory over time; \
          arrow keys go from snapshot to snapshot, a table follows\"><svg height=\"{HEIGHT}\" \
          aria-hidden=\"true\">"
     )?;
-    if let Some(&end) = suspects
-        .times
-        .get(suspects.warm_up)
-        .filter(|_| suspects.warm_up > 0)
-    {
+    if let Some(end) = warm_up(suspects) {
+        let width = frame.left(end);
         write!(
             out,
-            "<rect class=\"warm-up\" y=\"{TOP}\" width=\"{:.3}%\" height=\"{inner}\"/>\
-             <text class=\"note\" x=\"6\" y=\"{}\">warm-up</text>",
-            left(end),
-            HEIGHT - BOTTOM - 8.0,
+            "<rect class=\"warm-up\" y=\"{TOP}\" width=\"{width:.3}%\" height=\"{INNER}\"/>"
         )?;
     }
-    let bytes = (0..63).map(|power| 2_f64.powi(power));
-    for tick in y.ticks(chart::step(y.high() - y.low(), AMOUNTS, bytes)) {
-        let at = top(tick);
-        write!(
-            out,
-            "<line class=\"grid\" x2=\"100%\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-             <text class=\"amount\" x=\"100%\" y=\"{:.1}\">{}</text>",
-            at - 4.0,
-            units::bytes(tick as i64),
-        )?;
-    }
-    for tick in x.ticks(chart::step(x.high() - x.low(), TIMES, STEPS)) {
-        let at = left(tick);
-        let anchor = if at < 4.0 {
-            "start"
-        } else if at > 96.0 {
-            "end"
-        } else {
-            "middle"
-        };
-        write!(
-            out,
-            "<text class=\"time\" x=\"{at:.3}%\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
-            HEIGHT - 6.0,
-            units::span((tick.max(0.0) * 1_000.0) as u64),
-        )?;
-    }
-    if let Some(limit) = limit {
-        let at = top(limit);
-        write!(
-            out,
-            "<line class=\"limit\" x2=\"100%\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-             <text class=\"note\" x=\"6\" y=\"{:.1}\">limit</text>",
-            at + 14.0,
-        )?;
-    }
-    if let Some(since) = since(suspects) {
-        let at = left(since);
-        write!(
-            out,
-            "<line class=\"since\" x1=\"{at:.3}%\" x2=\"{at:.3}%\" y1=\"{TOP}\" y2=\"{}\"/>",
-            HEIGHT - BOTTOM,
-        )?;
-        // On the side where there is room.
-        let (anchor, shift) = if at > 70.0 { ("end", -6) } else { ("start", 6) };
-        write!(
-            out,
-            "<svg x=\"{at:.3}%\" overflow=\"visible\"><text class=\"note\" x=\"{shift}\" y=\"{}\" \
-             text-anchor=\"{anchor}\">grows since here</text></svg>",
-            TOP + 12.0,
-        )?;
-    }
+    axes(&frame, out)?;
+    since(suspects, &frame, out)?;
     write!(
         out,
-        "<svg y=\"{TOP}\" width=\"100%\" height=\"{inner}\" viewBox=\"0 0 1000 1000\" \
+        "<svg y=\"{TOP}\" width=\"100%\" height=\"{INNER}\" viewBox=\"0 0 1000 1000\" \
          preserveAspectRatio=\"none\" overflow=\"visible\">"
     )?;
+    let times = suspects.history.seconds();
     for line in lines.iter().rev() {
         let known = times.iter().zip(&line.values);
         let known = known.filter_map(|(&time, value)| Some((time, (*value)? as f64)));
+        let points = chart::points(frame.x, frame.y, known);
         write!(
             out,
-            "<polyline class=\"{}\" points=\"{}\"/>",
-            line.class,
-            chart::points(x, y, known)
+            "<polyline class=\"{}\" points=\"{points}\"/>",
+            line.class
         )?;
     }
     writeln!(
@@ -221,10 +192,78 @@ fn chart(
     )
 }
 
-/// Since when the first leak grows, in seconds since the start.
-fn since(suspects: &Suspects<'_>) -> Option<f64> {
-    let leak = suspects.of(Class::Leak).next()?;
-    suspects.times.get(suspects.grows_since(leak)?).copied()
+fn axes(frame: &Frame, out: &mut dyn Write) -> io::Result<()> {
+    let (x, y) = (frame.x, frame.y);
+    let powers = (0..63).map(|power| 2_f64.powi(power));
+    for tick in y.ticks(chart::step(y.high() - y.low(), AMOUNTS, powers)) {
+        let top = frame.top(tick);
+        write!(
+            out,
+            "<line class=\"grid\" x2=\"100%\" y1=\"{top:.1}\" y2=\"{top:.1}\"/>"
+        )?;
+        // Lines begin at zero, and it needs no name.
+        if tick != 0.0 {
+            let text = units::bytes(tick as i64);
+            write!(
+                out,
+                "<text class=\"note\" x=\"6\" y=\"{:.1}\">{text}</text>",
+                top - 4.0
+            )?;
+        }
+    }
+    for tick in x.ticks(chart::step(x.high() - x.low(), TIMES, STEPS)) {
+        let left = frame.left(tick);
+        let anchor = match left {
+            ..4.0 => "start",
+            ..=96.0 => "middle",
+            _ => "end",
+        };
+        write!(
+            out,
+            "<text x=\"{left:.3}%\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
+            HEIGHT - 6.0,
+            units::span((tick.max(0.0) * 1_000.0) as u64),
+        )?;
+    }
+    if let Some(limit) = frame.limit {
+        let top = frame.top(limit);
+        write!(
+            out,
+            "<line class=\"limit\" x2=\"100%\" y1=\"{top:.1}\" y2=\"{top:.1}\"/>\
+             <text class=\"note\" x=\"100%\" y=\"{:.1}\" text-anchor=\"end\">limit</text>",
+            top + 14.0,
+        )?;
+    }
+    Ok(())
+}
+
+/// A mark where the first leak begins to grow.
+fn since(suspects: &Suspects<'_>, frame: &Frame, out: &mut dyn Write) -> io::Result<()> {
+    let leak = suspects.of(Class::Leak).next();
+    let at = leak.and_then(|leak| suspects.grows_since(leak));
+    let Some(&time) = at.and_then(|at| suspects.times.get(at)) else {
+        return Ok(());
+    };
+    let left = frame.left(time);
+    // On the side where there is room.
+    let (anchor, shift) = if left > 60.0 {
+        ("end", -6)
+    } else {
+        ("start", 6)
+    };
+    write!(
+        out,
+        "<line class=\"since\" x1=\"{left:.3}%\" x2=\"{left:.3}%\" y1=\"2\" y2=\"{}\"/>\
+         <svg x=\"{left:.3}%\" overflow=\"visible\"><text x=\"{shift}\" y=\"13\" \
+         text-anchor=\"{anchor}\">leaks since here</text></svg>",
+        HEIGHT - BOTTOM,
+    )
+}
+
+/// When the warm-up ends, in seconds since the start, if some of the run counts as that.
+fn warm_up(suspects: &Suspects<'_>) -> Option<f64> {
+    let end = suspects.times.get(suspects.warm_up)?;
+    (suspects.warm_up > 0).then_some(*end)
 }
 
 /// The same numbers; the script shows them beside the cursor.

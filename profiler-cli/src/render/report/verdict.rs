@@ -3,9 +3,12 @@
 
 use std::io::{self, Write};
 
+use rustc_hash::FxHashSet;
+
 use super::html::{Name, Text};
 use crate::analysis::suspects::program::{Limit, limit, program};
 use crate::analysis::suspects::{Class, Finding, Suspects};
+use crate::profile::{FunctionId, NodeId, Origin};
 use crate::render::reasons::{confidence, losses, percent};
 use crate::render::words::{self, SECONDS_A_DAY};
 use crate::render::{place, units};
@@ -93,6 +96,7 @@ fn leaks(suspects: &Suspects<'_>, limit: Option<&Limit>, out: &mut dyn Write) ->
     writeln!(out, "</dl>")?;
     let more: Vec<&Finding> = leaks.collect();
     if !more.is_empty() {
+        together(suspects, out)?;
         write!(out, "<ul class=\"more\">")?;
         for leak in more.iter().take(MORE_LEAKS) {
             let retained = words::retained(profile, leak.site());
@@ -115,6 +119,48 @@ fn leaks(suspects: &Suspects<'_>, limit: Option<&Limit>, out: &mut dyn Write) ->
         writeln!(out, "</ul>")?;
     }
     Ok(())
+}
+
+/// Several owners that leak are often one mistake further out.
+fn together(suspects: &Suspects<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let profile = &suspects.history.profile;
+    write!(
+        out,
+        "<p>{} owners leak {} together",
+        suspects.of(Class::Leak).count(),
+        units::rate(suspects.leak_rate()),
+    )?;
+    if let Some(caller) = common_caller(suspects) {
+        write!(out, ", all of it through {}", Name(profile.name(caller)))?;
+        if let Some(place) = place::at(profile, caller) {
+            write!(out, " <code class=\"place\">{}</code>", Text(place))?;
+        }
+    }
+    writeln!(out, ".</p>")
+}
+
+/// The innermost function of the user's own code that all leaking paths lead through.
+fn common_caller(suspects: &Suspects<'_>) -> Option<NodeId> {
+    let profile = &suspects.history.profile;
+    let function = |node: NodeId| profile.frame(node).function;
+    let paths = suspects.of(Class::Leak).flat_map(|leak| {
+        let paths = leak.paths.iter().map(|path| path.node);
+        paths.chain(leak.paths.is_empty().then_some(leak.node))
+    });
+    let mut common: Option<FxHashSet<FunctionId>> = None;
+    for path in paths {
+        let stack: FxHashSet<FunctionId> = profile.tree().stack(path).map(function).collect();
+        common = Some(match common {
+            None => stack,
+            Some(common) => common.intersection(&stack).copied().collect(),
+        });
+    }
+    let common = common?;
+    let first = suspects.of(Class::Leak).next()?;
+    let mut callers = profile.tree().stack(first.site());
+    callers.find(|&node| {
+        common.contains(&function(node)) && profile.frames().origin(function(node)) == Origin::Own
+    })
 }
 
 fn a_day(leak: &Finding) -> String {
@@ -168,8 +214,8 @@ fn limit_fact(suspects: &Suspects<'_>, limit: &Limit, out: &mut dyn Write) -> io
     // The script adds the time of day.
     writeln!(
         out,
-        "<div><dt>Limit reached in</dt><dd><b>{}</b><span>{used}; from the newest snapshot on<time \
-         id=\"reached\" data-milliseconds=\"{at}\"></time></span></dd></div>",
+        "<div><dt>Limit reached in</dt><dd><b>{}</b><span>after the newest snapshot<time \
+         id=\"reached\" data-milliseconds=\"{at}\"></time>; {used}</span></dd></div>",
         units::span(milliseconds)
     )
 }

@@ -4,6 +4,9 @@
 /** What the width of a box is, by the name of the view. */
 const WIDTHS = { growth: "changed", after: "after", before: "before", allocated: "total" };
 
+/** Amounts by which two boxes hold the same or not. */
+const FIELDS = ["before", "after", "total", "changed"];
+
 class Box {
   /** `sources` are frames of the model; of an inverted view sites, each at the frame in `cursors`. */
   constructor(view, parent, key, sources, cursors) {
@@ -14,6 +17,8 @@ class Box {
     this.cursors = cursors;
     this.depth = parent ? parent.depth + 1 : 0;
     this.known = new Map();
+    /** Callers that stand in this box too, since each of them does nothing but call the next. */
+    this.folded = 0;
   }
 
   /** A number of this box with all that is below it. */
@@ -69,18 +74,24 @@ class Box {
     return file && line ? `${file}:${line}` : file;
   }
 
+  get isLibrary() {
+    const origin = this.view.model.origins[this.label];
+    return origin === LIBRARY || origin === RUNTIME;
+  }
+
   get isOwnCode() {
     return this.parent !== null && this.view.model.origins[this.label] === OWN;
   }
 }
 
 class View {
-  constructor(model, { show, inverted, byCrate, runtime }) {
+  constructor(model, { show, inverted, byCrate, runtime, unfolded }) {
     this.model = model;
     this.show = show;
     this.field = WIDTHS[show];
     this.inverted = inverted;
     this.byCrate = byCrate;
+    this.unfolded = unfolded;
     this.values = inverted ? model.own : model.all;
     this.rootName = "all";
     /** How many boxes have been opened: the work done. */
@@ -115,15 +126,38 @@ class View {
   }
 
   expand(box) {
-    this.opened++;
-    const groups = this.inverted ? this.callersOf(box) : this.calleesOf(box);
-    const children = [];
-    for (const [key, { sources, cursors }] of groups) {
-      children.push(new Box(this, box, key, sources, cursors));
-    }
+    const children = this.below(box).map((child) => this.fold(child));
     // The widest first; of changes, growth before loss.
     const weight = this.show === "growth" ? (child) => child.change : (child) => child.width;
     return children.sort((a, b) => weight(b) - weight(a) || b.width - a.width);
+  }
+
+  /** What is right below a box. */
+  below(box) {
+    this.opened++;
+    const groups = this.inverted ? this.callersOf(box) : this.calleesOf(box);
+    return Array.from(
+      groups,
+      ([key, { sources, cursors }]) => new Box(this, box, key, sources, cursors),
+    );
+  }
+
+  /**
+   * Libraries call through dozens of their own functions. Of a chain in which each holds what the next
+   * one holds, the last is shown. Code that may be the user's own is never folded.
+   */
+  fold(box) {
+    let last = box;
+    while (!this.unfolded && !this.byCrate && last.isLibrary) {
+      const [next, ...others] = this.below(last);
+      if (!next?.isLibrary || others.length > 0) break;
+      if (FIELDS.some((field) => next.sum(field) !== last.sum(field))) break;
+      next.folded = last.folded + 1;
+      next.parent = last.parent;
+      next.depth = last.depth;
+      last = next;
+    }
+    return last;
   }
 
   calleesOf(box) {
