@@ -2,9 +2,11 @@
 //! keeps to itself.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use crate::chromium::Chromium;
 use crate::fixture::*;
+use crate::scale::large;
 use crate::suspects::write_run;
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
@@ -39,8 +41,8 @@ const CONTROLS: [&str; 8] = [
     "#show-growth",
     "[name=runtime]",
     "[name=unfolded]",
-    "[name=crates]",
     "[name=inverted]",
+    "[name=crates]",
 ];
 
 #[test]
@@ -244,4 +246,61 @@ fn everything_has_a_name_for_those_who_do_not_see_it() {
     );
     browser.click("#below button");
     assert_eq!(selected(&mut browser), "shop::main");
+}
+
+/// Prints how long it takes, in an optimised build:
+/// `cargo test --release -p heaplens-cli --test cli a_hundred_thousand_sites -- --nocapture`.
+#[test]
+fn a_hundred_thousand_sites_cost_no_more_than_what_is_in_view() {
+    const SITES: u32 = 100_000;
+    const WIDTH: u64 = 1_240;
+    let folder = tempdir().unwrap();
+    let [before, after] = [1, 2].map(|sequence| {
+        let file = folder.path().join(format!("{sequence}.json.gz"));
+        write(&large(sequence, SITES), &file)
+    });
+    let page = folder.path().join("report.html");
+    let start = Instant::now();
+    stdout(args!["report", before, after, "-o", page]);
+    let bytes = std::fs::metadata(&page).unwrap().len();
+    eprintln!("{:?} to write {bytes} bytes", start.elapsed());
+    assert!(bytes < 12 << 20, "{bytes}");
+    let Some(mut browser) = Chromium::start() else {
+        return;
+    };
+    let step = |browser: &mut Chromium, what: &str, does: &dyn Fn(&mut Chromium)| {
+        let start = Instant::now();
+        does(browser);
+        // The answer comes once all that was asked for before is done.
+        let work = browser.evaluate(
+            "(({ boxes, drawn, opened }) => [boxes, drawn, opened].map(Number))(canvas.dataset)",
+        );
+        let [boxes, drawn, opened] = [0, 1, 2].map(|at| work[at].as_u64().unwrap());
+        eprintln!(
+            "{:?} to {what}: {boxes} boxes, {drawn} drawn, {opened} opened",
+            start.elapsed()
+        );
+        // No row has more boxes than pixels; folded calls are opened without a row of their own.
+        let rows = browser.evaluate("document.getElementById('spacer').clientHeight / 20");
+        let most = rows.as_u64().unwrap() * WIDTH;
+        assert!(boxes <= most && drawn <= boxes && opened < most, "{what}");
+        boxes
+    };
+    let all = step(&mut browser, "open", &|browser| browser.open(&page));
+    assert!(all > 1_000, "{all}");
+    step(&mut browser, "search", &|browser| {
+        browser.press("/");
+        browser.type_text("kind77");
+        browser.press("Enter");
+    });
+    assert!(browser.text("#found").starts_with("111 functions"));
+    assert!(selected(&mut browser).contains("Kind77"));
+    let zoomed = step(&mut browser, "zoom", &|browser| browser.press("Enter"));
+    assert_ne!(zoomed, all);
+    let reset = step(&mut browser, "zoom out", &|browser| browser.press("Escape"));
+    assert_eq!(reset, all);
+    for control in CONTROLS {
+        step(&mut browser, control, &|browser| browser.click(control));
+    }
+    assert_eq!(browser.complaints(), [""; 0]);
 }
