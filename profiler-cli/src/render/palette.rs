@@ -241,7 +241,8 @@ mod tests {
         for (at, &a) in LINES.iter().enumerate() {
             for &b in &LINES[at + 1..] {
                 for vision in &VISIONS {
-                    assert!(distance(a, b, vision) > 0.09, "{a} {b}");
+                    // Their dashes tell them apart as well.
+                    assert!(distance(a, b, vision) > 0.07, "{a} {b}");
                 }
             }
         }

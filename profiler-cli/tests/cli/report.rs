@@ -15,12 +15,12 @@ fn the_first_screen_says_what_leaks_how_much_since_when_and_until_when() {
     write_run(&folder, 1..=12);
     let page = stdout(args!["report", folder.path(), "--limit", "64MiB"]);
     for part in [
-        "<p class=\"word leak\">LEAK</p><h1><code class=\"name\">shop::<wbr>compose::<wbr>compose_complex</code>",
-        "/w/shop/src/compose.rs:142",
+        "<p class=\"word leak\">LEAK</p><h1><code class=\"name\"><span class=\"path\">shop::<wbr></span>compose::<wbr>compose_complex</code>",
+        "<code class=\"place\">/<wbr>w/<wbr>shop/<wbr>src/<wbr>compose.rs:142</code>",
         "<b>+976.6 KiB/min</b>",
         "1.3 GiB a day",
         "<dt>Grows since</dt><dd><b>14:03:00 UTC</b><span>+8.6 MiB in 9m</span>",
-        "<dt>Limit reached in</dt><dd><b>35m 6s</b>",
+        "<dt>Limit reached in</dt><dd><b>35m 6s</b><span>at about 14:47 UTC; ",
         "30.5 MiB of 64.0 MiB is used",
         "over 99.9 %",
         "Process: leak: ",
@@ -31,7 +31,7 @@ fn the_first_screen_says_what_leaks_how_much_since_when_and_until_when() {
     // The suspect with its reasons and its stack.
     for part in [
         "allocated after warm-up, 0 % of it freed",
-        "<li class=\"owner\"><code class=\"name\">shop::<wbr>compose::<wbr>compose_complex</code>",
+        "<li class=\"owner\"><code class=\"name\"><span class=\"path\">shop::<wbr></span>compose::<wbr>compose_complex</code>",
         "warming up / cache",
     ] {
         assert!(page.contains(part), "{part} in {page}");

@@ -24,15 +24,43 @@ impl<T: AsRef<str>> Display for Text<T> {
     }
 }
 
-/// A function's name. A line may break behind each `::`.
+/// A function's name. A line may break behind each `::`, and the modules that say least are quiet.
 pub(super) struct Name<T>(pub(super) T);
+
+/// Parts at the end of a path that tell a function from others.
+const TELLING: usize = 2;
 
 impl<T: AsRef<str>> Display for Name<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.0.as_ref();
+        // In a type, `::` is no place to begin at.
+        let quiet = match name.contains('<') {
+            true => 0,
+            false => name.split("::").count().saturating_sub(TELLING),
+        };
         f.write_str("<code class=\"name\">")?;
-        for (at, part) in self.0.as_ref().split("::").enumerate() {
+        for (at, part) in name.split("::").enumerate() {
+            match at {
+                0 if quiet > 0 => f.write_str("<span class=\"path\">")?,
+                0 => {}
+                at if at == quiet => f.write_str("::<wbr></span>")?,
+                _ => f.write_str("::<wbr>")?,
+            }
+            Text(part).fmt(f)?;
+        }
+        f.write_str("</code>")
+    }
+}
+
+/// File and line. A line may break behind each `/`.
+pub(super) struct Place<T>(pub(super) T);
+
+impl<T: AsRef<str>> Display for Place<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<code class=\"place\">")?;
+        for (at, part) in self.0.as_ref().split('/').enumerate() {
             if at > 0 {
-                f.write_str("::<wbr>")?;
+                f.write_str("/<wbr>")?;
             }
             Text(part).fmt(f)?;
         }
@@ -54,6 +82,14 @@ mod tests {
         assert_eq!(
             Name("a::<b>").to_string(),
             "<code class=\"name\">a::<wbr>&lt;b&gt;</code>"
+        );
+        assert_eq!(
+            Place("/a/<b>.rs:7").to_string(),
+            "<code class=\"place\">/<wbr>a/<wbr>&lt;b&gt;.rs:7</code>"
+        );
+        assert_eq!(
+            Name("a::b::c").to_string(),
+            "<code class=\"name\"><span class=\"path\">a::<wbr></span>b::<wbr>c</code>"
         );
     }
 }

@@ -30,5 +30,4 @@ function start() {
 }
 
 followTimeline();
-tellWhenReached();
 start();

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::html::{Name, Text};
+use super::html::{Name, Place};
 use crate::analysis::diff::{Diff, OwnerChange, Side};
 use crate::render::{place, units};
 
@@ -55,7 +55,7 @@ fn row(diff: &Diff<'_>, owner: &OwnerChange, out: &mut dyn Write) -> io::Result<
         Name(profile.name(owner.node)),
     )?;
     if let Some(place) = place::at(profile, owner.node) {
-        write!(out, " <code class=\"place\">{}</code>", Text(place))?;
+        write!(out, " {}", Place(place))?;
     }
     writeln!(out, "</td></tr>")
 }

@@ -89,7 +89,7 @@ class Painter {
         this.drawBox(place, y, this.colour(place.box, largest));
         context.globalAlpha = 1;
         if (found && !dim) this.outline(place, y, this.text, 1.5);
-        if (place.box === selected) this.outline(place, y, this.text, 3);
+        if (place.box === selected) this.outline(place, y, this.text, 2);
       }
     }
     return drawn;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::chart::sparkline;
-use super::html::{Name, Text};
+use super::html::{Name, Place, Text};
 use crate::analysis::suspects::{Class, Finding, Suspects};
 use crate::profile::{NodeId, Profile};
 use crate::render::path_text::{self, Line};
@@ -40,9 +40,9 @@ fn suspect(suspects: &Suspects<'_>, finding: &Finding, out: &mut dyn Write) -> i
         Name(profile.name(finding.node)),
         show_button(profile, finding.node),
     )?;
-    write!(out, "<p class=\"place\">")?;
+    write!(out, "<p class=\"at\">")?;
     if let Some(place) = place::at(profile, finding.node) {
-        write!(out, "<code>{}</code>", Text(place))?;
+        write!(out, "{}", Place(place))?;
     }
     if let Some(retained) = retained(profile, finding.site()) {
         write!(
@@ -131,7 +131,7 @@ fn stack(profile: &Profile, node: NodeId, out: &mut dyn Write) -> io::Result<()>
                     write!(out, " ×{calls}")?;
                 }
                 if let Some(place) = place::at(profile, node) {
-                    write!(out, " <code class=\"place\">{}</code>", Text(place))?;
+                    write!(out, " {}", Place(place))?;
                 }
                 write!(out, "</li>")?;
             }
@@ -172,7 +172,7 @@ fn table(suspects: &Suspects<'_>, out: &mut dyn Write) -> io::Result<()> {
             Name(profile.name(finding.node)),
         )?;
         if let Some(place) = place::at(profile, finding.node) {
-            write!(out, " <code class=\"place\">{}</code>", Text(place))?;
+            write!(out, " {}", Place(place))?;
         }
         writeln!(out, "</td></tr>")?;
     }

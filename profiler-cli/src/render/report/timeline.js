@@ -1,5 +1,5 @@
 // The cursor of the timeline: numbers of the snapshot nearest to the pointer, or chosen by the arrow
-// keys, out of the table below it. And the time of day at which the limit is reached.
+// keys, out of the table below it.
 
 function followTimeline() {
   const chart = document.getElementById("chart");
@@ -48,12 +48,4 @@ function followTimeline() {
     const from = cursor.hidden ? chosen : chosen + steps[event.key];
     show(Math.max(0, Math.min(rows.length - 1, from)));
   });
-}
-
-function tellWhenReached() {
-  const reached = document.getElementById("reached");
-  const at = new Date(Number(reached?.dataset.milliseconds));
-  if (!reached || Number.isNaN(at.getTime())) return;
-  reached.dateTime = at.toISOString();
-  reached.textContent = `, at ${at.toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use rustc_hash::FxHashSet;
 
-use super::html::{Name, Text};
+use super::html::{Name, Place, Text};
 use crate::analysis::suspects::program::{Limit, limit, program};
 use crate::analysis::suspects::{Class, Finding, Suspects};
 use crate::profile::{FunctionId, NodeId, Origin};
@@ -74,14 +74,17 @@ fn leaks(suspects: &Suspects<'_>, limit: Option<&Limit>, out: &mut dyn Write) ->
     }
     writeln!(out, "</h1>")?;
     if let Some(place) = place::at(profile, first.node) {
-        writeln!(out, "<p class=\"place\"><code>{}</code></p>", Text(place))?;
+        writeln!(out, "<p class=\"at\">{}</p>", Place(place))?;
     }
     writeln!(out, "<dl class=\"facts\">")?;
     fact(
         out,
         "Leaks",
         &units::rate(first.rate.rate),
-        &format!("{} a day", a_day(first)),
+        &format!(
+            "{} a day",
+            units::bytes((first.rate.rate * SECONDS_A_DAY) as i64)
+        ),
     )?;
     since(suspects, first, out)?;
     fact(
@@ -102,14 +105,13 @@ fn leaks(suspects: &Suspects<'_>, limit: Option<&Limit>, out: &mut dyn Write) ->
             let retained = words::retained(profile, leak.site());
             write!(
                 out,
-                "<li>also {}{}: {}, {} a day, {} sure</li>",
+                "<li>also {}{}: {}, {} sure</li>",
                 Name(profile.name(leak.node)),
                 retained.map_or(String::new(), |retained| format!(
                     " keeps {}",
                     Name(retained)
                 )),
                 units::rate(leak.rate.rate),
-                a_day(leak),
                 percent(confidence(suspects, leak)),
             )?;
         }
@@ -133,7 +135,7 @@ fn together(suspects: &Suspects<'_>, out: &mut dyn Write) -> io::Result<()> {
     if let Some(caller) = common_caller(suspects) {
         write!(out, ", all of it through {}", Name(profile.name(caller)))?;
         if let Some(place) = place::at(profile, caller) {
-            write!(out, " <code class=\"place\">{}</code>", Text(place))?;
+            write!(out, " {}", Place(place))?;
         }
     }
     writeln!(out, ".</p>")
@@ -161,10 +163,6 @@ fn common_caller(suspects: &Suspects<'_>) -> Option<NodeId> {
     callers.find(|&node| {
         common.contains(&function(node)) && profile.frames().origin(function(node)) == Origin::Own
     })
-}
-
-fn a_day(leak: &Finding) -> String {
-    units::bytes((leak.rate.rate * SECONDS_A_DAY) as i64)
 }
 
 fn since(suspects: &Suspects<'_>, leak: &Finding, out: &mut dyn Write) -> io::Result<()> {
@@ -204,19 +202,15 @@ fn limit_fact(suspects: &Suspects<'_>, limit: &Limit, out: &mut dyn Write) -> io
         return fact(out, "Limit", &used, &reached);
     };
     let milliseconds = (seconds * 1_000.0) as u64;
-    let newest = suspects
-        .used
-        .last()
-        .map(|&at| &suspects.history.snapshots[at].header);
-    let at = newest
-        .map_or(0, |newest| newest.taken_unix_ms)
-        .saturating_add(milliseconds);
-    // The script adds the time of day.
-    writeln!(
+    let newest = suspects.used.last();
+    let newest = newest.map_or(0, |&at| suspects.history.snapshots[at].header.taken_unix_ms);
+    let minute = newest.saturating_add(milliseconds) / 60_000;
+    let (hour, minute) = (minute / 60 % 24, minute % 60);
+    fact(
         out,
-        "<div><dt>Limit reached in</dt><dd><b>{}</b><span>after the newest snapshot<time \
-         id=\"reached\" data-milliseconds=\"{at}\"></time>; {used}</span></dd></div>",
-        units::span(milliseconds)
+        "Limit reached in",
+        &units::span(milliseconds),
+        &format!("at about {hour:02}:{minute:02} UTC; {used}"),
     )
 }
 
