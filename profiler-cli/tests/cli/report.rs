@@ -1,7 +1,7 @@
 //! `heaplens report`
 
 use crate::fixture::*;
-use crate::suspects::{HOLD, write_run};
+use crate::suspects::{HOLD, set_ages, write_run};
 use tempfile::tempdir;
 
 /// What a page says before its flamegraph.
@@ -19,7 +19,7 @@ fn the_first_screen_says_what_leaks_how_much_since_when_and_until_when() {
         "<code class=\"place\">/<wbr>w/<wbr>shop/<wbr>src/<wbr>compose.rs:142</code>",
         "<b>+976.6 KiB/min</b>",
         "1.3 GiB a day",
-        "<dt>Grows since</dt><dd><b>14:03:00 UTC</b><span>+8.6 MiB in 9m</span>",
+        "<dt>Grows since</dt><dd><b>14:01:00 UTC</b><span>+10.5 MiB in 11m</span>",
         "<dt>Limit reached in</dt><dd><b>35m 6s</b><span>at about 14:47 UTC; ",
         "30.5 MiB of 64.0 MiB is used",
         "over 99.9 %",
@@ -36,6 +36,33 @@ fn the_first_screen_says_what_leaks_how_much_since_when_and_until_when() {
     ] {
         assert!(page.contains(part), "{part} in {page}");
     }
+}
+
+#[test]
+fn growth_is_dated_from_where_it_begins() {
+    let folder = tempdir().unwrap();
+    for minute in 1..=20 {
+        let at = |minute: i64| 1_000_000 * (minute - 8).max(1);
+        let bytes = at(minute as i64);
+        Fixture::new(minute)
+            .site(&[MAIN, COMPOSE], bytes, bytes / 1_000)
+            .with(|snapshot| {
+                snapshot.sites.total_bytes[0] = bytes as u64;
+                set_ages(snapshot, 2, &[at(minute as i64 - 6)]);
+            })
+            // The run began the evening before.
+            .with(|snapshot| match minute {
+                ..=9 => snapshot.header.taken = format!("2026-01-04T23:{:02}:00Z", 50 + minute),
+                _ => snapshot.header.taken = format!("2026-01-05T00:{:02}:00Z", minute - 10),
+            })
+            .write(&folder, &format!("{minute:02}.json.gz"));
+    }
+    let page = stdout(args!["report", folder.path()]);
+    let fact =
+        "<dt>Grows since</dt><dd><b>2026-01-04 23:59:00 UTC</b><span>+10.5 MiB in 11m</span>";
+    let shown = first_screen(&page);
+    let shown = shown.split_once("<section").unwrap().1;
+    assert!(shown.contains(fact), "{shown}");
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn shop(minute: u64) -> Fixture {
 }
 
 /// Moves live bytes of each site into an age class.
-fn set_ages(snapshot: &mut Snapshot, class: usize, old: &[i64]) {
+pub(crate) fn set_ages(snapshot: &mut Snapshot, class: usize, old: &[i64]) {
     let ages = &mut snapshot.sites.ages.live_bytes;
     for (site, &bytes) in old.iter().enumerate() {
         ages[0][site] -= bytes;

@@ -116,14 +116,13 @@ impl Suspects<'_> {
         self.findings.iter().filter(move |f| f.class == class)
     }
 
-    /// Since when an owner has grown: the place in [`used`](Self::used) of the last snapshot after
-    /// warm-up in which its live bytes were near the least of them.
+    /// Since when an owner has grown: the place in [`used`](Self::used) of the last snapshot in which
+    /// its live bytes were near the least of them.
     pub fn grows_since(&self, finding: &Finding) -> Option<usize> {
-        let live = finding.live.get(self.warm_up..)?;
+        let live = &finding.live;
         let (low, high) = (*live.iter().min()? as f64, *live.iter().max()? as f64);
         let near = low + NEAR * (high - low);
-        let last = live.iter().rposition(|&bytes| bytes as f64 <= near)?;
-        Some(self.warm_up + last)
+        live.iter().rposition(|&bytes| bytes as f64 <= near)
     }
 
     /// Bytes a second of all leaks.

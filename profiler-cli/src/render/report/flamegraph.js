@@ -20,9 +20,7 @@ class Flamegraph {
       runtime: controls.elements.runtime.checked,
       unfolded: controls.elements.unfolded.checked,
     });
-    this.zoomed = this.selected = this.view.root;
-    this.page.scroll.scrollTop = 0;
-    this.layOut();
+    this.zoom(this.view.root);
   }
 
   layOut() {
@@ -35,8 +33,7 @@ class Flamegraph {
     this.page.spacer.style.height = `${all}px`;
     this.page.canvas.style.height = `${height}px`;
     this.page.canvas.style.width = `${this.width}px`;
-    this.tell();
-    this.draw();
+    this.select(this.selected);
   }
 
   draw() {
@@ -69,7 +66,6 @@ class Flamegraph {
   zoom(box) {
     this.zoomed = this.selected = box;
     this.layOut();
-    this.select(box);
   }
 
   /** The numbers of a box, as lines of text. */
@@ -151,11 +147,9 @@ class Flamegraph {
 
   /** From a suspect to its place in the picture. */
   show(name) {
-    this.zoomed = this.view.root;
-    this.layOut();
+    this.zoom(this.view.root);
     this.page.query.value = name;
     this.find(name);
-    this.selected = this.view.root;
     this.next(1);
     this.page.graph.scrollIntoView({ block: "center" });
     this.page.graph.focus({ preventScroll: true });
@@ -200,7 +194,8 @@ class Flamegraph {
 
   hover(event) {
     const { tip } = this.page;
-    const place = this.placeAt(event);
+    // A finger has no place to rest at.
+    const place = event.pointerType !== "touch" && this.placeAt(event);
     tip.hidden = !place;
     if (!place) return;
     const { box, parent } = place;

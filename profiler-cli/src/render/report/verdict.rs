@@ -175,11 +175,12 @@ fn since(suspects: &Suspects<'_>, leak: &Finding, out: &mut dyn Write) -> io::Re
     };
     let (from, to) = (snapshot(at), snapshot(last));
     let grown = leak.live[last].saturating_sub(leak.live[at]);
-    let time = units::time(&from.taken);
-    // The day stands in the line above.
-    let clock = time
-        .split_once(' ')
-        .map_or(time.as_str(), |(_, clock)| clock);
+    let [time, newest] = [from, to].map(|header| units::time(&header.taken));
+    // The day of the newest snapshot stands at the top of the page.
+    let clock = match (time.split_once(' '), newest.split_once(' ')) {
+        (Some((day, clock)), Some((today, _))) if day == today => clock,
+        _ => &time,
+    };
     fact(
         out,
         "Grows since",

@@ -65,12 +65,22 @@ class Box {
     return byCrate ? model.crateNames[this.key] || "[no crate]" : model.names[this.label];
   }
 
-  /** Source file and line, where there is one of them. */
+  /** The frame of the model that most of its width comes from. */
+  get heaviest() {
+    const values = this.view.values[this.view.field];
+    let heaviest = 0;
+    this.sources.forEach((source, at) => {
+      if (values[source] > values[this.sources[heaviest]]) heaviest = at;
+    });
+    return (this.cursors ?? this.sources)[heaviest];
+  }
+
+  /** Source file, and the line of the heaviest of its stacks. */
   get place() {
     if (!this.parent || this.view.byCrate) return "";
     const { model } = this.view;
     const file = model.files[this.label];
-    const line = model.lines[(this.cursors ?? this.sources)[0]];
+    const line = model.lines[this.heaviest];
     return file && line ? `${file}:${line}` : file;
   }
 
