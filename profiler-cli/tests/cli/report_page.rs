@@ -225,6 +225,25 @@ fn both_schemes_and_small_windows_have_what_they_need() {
 }
 
 #[test]
+fn one_snapshot_shows_what_is_live() {
+    let folder = tempdir().unwrap();
+    let files = write_run(&folder, 4..=4);
+    let page = folder.path().join("report.html");
+    stdout(args!["report", files[0], "-o", page]);
+    let Some(mut browser) = Chromium::start() else {
+        return;
+    };
+    browser.open(&page);
+    assert_eq!(numbers(&mut browser), [0, 14_000_000, 21_000_000]);
+    let said = browser.text("#selected-numbers");
+    assert!(said.starts_with("13.4 MiB live · "), "{said}");
+    let shown = "Array.from(document.querySelectorAll('.choice label'), (label) => \
+                 label.hidden ? '' : label.textContent).join(' ').trim()";
+    assert_eq!(browser.evaluate(shown), "live  ever allocated");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
 fn everything_has_a_name_for_those_who_do_not_see_it() {
     let folder = tempdir().unwrap();
     let Some((mut browser, _)) = opened(&folder) else {

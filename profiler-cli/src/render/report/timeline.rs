@@ -55,7 +55,7 @@ pub(super) fn write(
     let lines = lines(suspects);
     write!(out, "<ul class=\"legend\">")?;
     for line in &lines {
-        let last = line.values.iter().rev().find_map(|value| *value);
+        let last = suspects.used.last().and_then(|&at| line.values[at]);
         write!(
             out,
             "<li><svg class=\"swatch\" aria-hidden=\"true\"><line class=\"{}\" x2=\"100%\" y1=\"50%\" \
@@ -104,14 +104,16 @@ fn lines(suspects: &Suspects<'_>) -> Vec<Line> {
             _ => (1, -i128::from(largest)),
         }
     });
-    for (at, finding) in owners.into_iter().take(OWNERS).enumerate() {
+    // The first colour is that of a leak.
+    let first = usize::from(suspects.of(Class::Leak).next().is_none());
+    for (colour, finding) in (first..OWNERS).zip(owners) {
         let owner = |series: &&Series| series.node == finding.node;
         let Some(series) = history.owners.iter().find(owner) else {
             continue;
         };
         let points = series.points.iter();
         lines.push(Line {
-            class: format!("line owner-{at}"),
+            class: format!("line owner-{colour}"),
             name: Name(history.profile.name(finding.node)).to_string(),
             values: points.map(|point| Some(point.values.live_bytes)).collect(),
         });

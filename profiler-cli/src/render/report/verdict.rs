@@ -217,7 +217,10 @@ fn limit_fact(suspects: &Suspects<'_>, limit: &Limit, out: &mut dyn Write) -> io
 
 /// What the program holds, where nothing leaks.
 fn held(suspects: &Suspects<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let Some(newest) = suspects.history.snapshots.last() else {
+    let snapshots = &suspects.history.snapshots;
+    // At its end a program frees what it held.
+    let newest = suspects.used.last().map(|&at| &snapshots[at]);
+    let Some(newest) = newest.or(snapshots.last()) else {
         return Ok(());
     };
     let header = &newest.header;
