@@ -9,8 +9,10 @@
 //! | [`verdict`] | whether that names the leak |
 //! | [`report`], [`progress`] | what is printed |
 
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 mod evidence;
 mod load;
@@ -28,6 +30,7 @@ pub(crate) fn replay() -> Result<(), String> {
     report::heading("The incident: a widget service slows down, and its memory grows");
     let leaking = run::run(false, &clean(&folder.join("leaking"))?)?;
     let leak = evidence::gather(&leaking, Some(&svg))?;
+    write_page(&folder.join("leaking"), &folder.join("report.html"))?;
     report::course(&leaking, &leak);
     report::owners(&leak);
     pass(verdict::leak_is_named(&leaking, &leak))?;
@@ -42,6 +45,21 @@ pub(crate) fn replay() -> Result<(), String> {
 
     report::files(&folder);
     Ok(())
+}
+
+/// Calls `heaplens report` on the snapshots of a run.
+fn write_page(snapshots: &Path, page: &Path) -> Result<(), String> {
+    let words: [&OsStr; 5] = [
+        "heaplens".as_ref(),
+        "report".as_ref(),
+        snapshots.as_ref(),
+        "-o".as_ref(),
+        page.as_ref(),
+    ];
+    match heaplens_cli::run(words.map(OsStr::to_owned)) == ExitCode::SUCCESS {
+        true => Ok(()),
+        false => Err(format!("cannot write {}", page.display())),
+    }
 }
 
 /// One line with all that is wrong, if anything is.

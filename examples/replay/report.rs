@@ -115,7 +115,9 @@ pub(crate) fn files(folder: &Path) {
         .unwrap_or(folder)
         .display();
     heading("Look for yourself");
-    println!("   {folder}/retained.svg is what is retained, in a browser.");
+    println!("   In a browser:");
+    println!("     {folder}/report.html says it on one page");
+    println!("     {folder}/retained.svg is what is retained");
     println!("   The same from the snapshots, and more:");
     println!("     cargo run --release -p heaplens-cli -- diff \\");
     println!("       '{folder}/leaking/*.after-warm-up.*' \\");

@@ -4,7 +4,7 @@
 use std::io;
 
 use heaplens::snapshot::{Limits, Snapshot, read_bytes, write};
-use heaplens_cli::analysis::diff::diff;
+use heaplens_cli::analysis::diff::{Diff, diff};
 use heaplens_cli::analysis::inspect::inspect;
 use heaplens_cli::analysis::suspects::suspects;
 use heaplens_cli::analysis::top::{By, Sort, top, top_since};
@@ -13,7 +13,7 @@ use heaplens_cli::profile::{Filter, OwnCrates, Profile, ProfileBuilder};
 use heaplens_cli::render::differential::{self, View};
 use heaplens_cli::render::escape::is_unsafe;
 use heaplens_cli::render::{
-    diff_json, diff_text, flamegraph, folded, inspect_json, inspect_text, speedscope,
+    diff_json, diff_text, flamegraph, folded, inspect_json, inspect_text, report, speedscope,
     suspects_json, suspects_text, top_json, top_text,
 };
 use quick_xml::events::{BytesStart, Event};
@@ -44,7 +44,7 @@ pub fn outputs(data: &[u8]) {
             check_profile(profile);
         }
         check_difference(&before, &after);
-        check_run(&snapshots, &options);
+        check_run(&snapshots, &diff(&before, &after), &options);
     }
     let inspections: Vec<_> = snapshots
         .iter()
@@ -117,7 +117,7 @@ fn check_difference(before: &Profile, after: &Profile) {
 }
 
 /// Six snapshots, in turns one of those given, as many as a judgement needs.
-fn check_run(snapshots: &[Snapshot], options: &Options) {
+fn check_run(snapshots: &[Snapshot], diff: &Diff<'_>, options: &Options) {
     let newest = &snapshots[snapshots.len() - 1];
     let mut run = RunReader::new("some\u{1b}file", newest, newest.symbols.as_ref(), options);
     for at in (1..=6).rev() {
@@ -134,6 +134,12 @@ fn check_run(snapshots: &[Snapshot], options: &Options) {
     is_json(&written(|out| {
         suspects_json::write(&suspects, None, usize::MAX, out)
     }));
+    let report = report::Report {
+        suspects: &suspects,
+        diff,
+        limit: Some(1 << 30),
+    };
+    is_page(&written(|out| report::write(report, out)));
 }
 
 fn written(output: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> String {
@@ -192,6 +198,58 @@ fn is_picture(svg: &str) {
         .chars()
         .find(|&c| is_unsafe(c) && !matches!(c, '\n' | '\t'));
     assert_eq!(bad, None, "{svg}");
+}
+
+/// One style and one script that are not from the snapshot, data that is JSON and cannot end before
+/// its end, and beside these only elements and attributes that do nothing.
+fn is_page(page: &str) {
+    is_text(page);
+    let (head, rest) = page.split_once("<style>").expect("a style");
+    let (style, rest) = rest.split_once("</style>").expect("its end");
+    let (body, rest) = rest
+        .split_once("<script type=\"application/json\" id=\"data\">")
+        .expect("data");
+    let (data, rest) = rest.split_once("</script>\n<script>").expect("a script");
+    let (script, rest) = rest.split_once("</script>").expect("its end");
+    assert_eq!(rest, "\n</body>\n</html>\n");
+    assert!(!data.contains('<'), "{data}");
+    is_json(data);
+    for own in [style, script] {
+        assert!(!own.contains("alert("), "a name in a style or a script");
+    }
+    for markup in [head, body] {
+        let mut reader = quick_xml::Reader::from_str(markup);
+        reader.config_mut().check_end_names = false;
+        reader.config_mut().allow_unmatched_ends = true;
+        loop {
+            match reader.read_event().expect("well-formed") {
+                Event::Eof => break,
+                Event::Start(element) | Event::Empty(element) => is_harmless_html(&element),
+                Event::Comment(_) | Event::CData(_) | Event::PI(_) => panic!("markup from a name"),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn is_harmless_html(element: &BytesStart<'_>) {
+    const ELEMENTS: &str = " html head meta title body header nav main section article footer div p \
+        h1 h2 h3 ul ol li dl dt dd b i small span code kbd wbr a form fieldset legend label input \
+        button details summary noscript canvas svg line rect text polyline polygon table thead tbody \
+        tfoot tr th td ";
+    let name = String::from_utf8_lossy(element.name().as_ref()).into_owned();
+    assert!(ELEMENTS.contains(&format!(" {name} ")), "<{name}>");
+    for attribute in element.html_attributes() {
+        let attribute = attribute.expect("well-formed");
+        let key = String::from_utf8_lossy(attribute.key.as_ref()).into_owned();
+        let value = String::from_utf8_lossy(&attribute.value);
+        let allowed = match key.as_str() {
+            "href" => name == "a" && value.starts_with('#'),
+            "src" | "style" | "action" | "srcdoc" => false,
+            key => !key.starts_with("on"),
+        };
+        assert!(allowed, "<{name} {key}={value}>");
+    }
 }
 
 fn is_harmless(element: &BytesStart<'_>) {

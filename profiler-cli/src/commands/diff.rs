@@ -33,7 +33,8 @@ pub(super) fn run(args: &DiffArgs) -> Result<(), Error> {
         ));
     }
     let sides = [&args.before, &args.after].map(std::slice::from_ref);
-    let [before, after] = super::load_pair(sides[0], sides[1], &args.profile.options())?;
+    let [before, after] =
+        super::load_pair(sides[0], sides[1], &args.profile.options(), Vec::new())?;
     let mut notes = Vec::new();
     notes.extend(swapped(&before, &after));
     notes.extend(unlike(&before, &after));

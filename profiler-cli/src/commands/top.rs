@@ -14,7 +14,7 @@ pub(super) fn run(args: &TopArgs) -> Result<(), Error> {
     let options = args.profile.options();
     if let Some(base) = &args.base {
         let base = std::slice::from_ref(base);
-        let [base, profile] = super::load_pair(base, &args.snapshots, &options)?;
+        let [base, profile] = super::load_pair(base, &args.snapshots, &options, Vec::new())?;
         return write(args, &profile, Some(&base));
     }
     if args.sort == Sort::Growth {

@@ -153,7 +153,11 @@ impl Profile {
 
     /// Crate of the function at a node; none for C and for what is no code.
     pub fn crate_name(&self, node: NodeId) -> Option<&str> {
-        let function = self.frame(node).function;
+        self.crate_of(self.frame(node).function)
+    }
+
+    /// Crate of a function; none for C and for what is no code.
+    pub fn crate_of(&self, function: FunctionId) -> Option<&str> {
         match self.frames.origin(function) {
             Origin::Special => None,
             _ => symbol_name::Crates::of(self.frames.name(function)).map(|crates| crates.main),

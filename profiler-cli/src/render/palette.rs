@@ -27,6 +27,10 @@ pub const NEW: Colour = Colour::new(0xcc, 0x79, 0xa7);
 /// Nothing is live any more: sky blue.
 pub const GONE: Colour = Colour::new(0x56, 0xb4, 0xe9);
 
+/// Lines of a chart that stand for something each, the one that matters first: vermilion, blue,
+/// bluish green, reddish purple.
+pub const LINES: [Colour; 4] = [GREW, SHRANK, Colour::new(0x00, 0x9e, 0x73), NEW];
+
 /// What a page looks like around the colours of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
@@ -227,6 +231,18 @@ mod tests {
                         let distance = distance(a, b, vision);
                         assert!(distance > 0.09, "{a} {b} {distance}");
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_eye_tells_lines_apart() {
+        for (at, &a) in LINES.iter().enumerate() {
+            for &b in &LINES[at + 1..] {
+                for vision in &VISIONS {
+                    // Their dashes tell them apart as well.
+                    assert!(distance(a, b, vision) > 0.07, "{a} {b}");
                 }
             }
         }

@@ -10,30 +10,73 @@ use crate::profile::{NodeId, Origin, Profile};
 const INNER_FRAMES: usize = 3;
 const CALLERS: usize = 4;
 
+/// One line of a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A function, and how many of its own calls stand here.
+    Frame {
+        node: NodeId,
+        calls: usize,
+        is_owner: bool,
+    },
+    /// That many are left out.
+    More { count: usize, of: &'static str },
+}
+
 /// The frames around the owner of a stack, innermost first. A function that calls itself is one
 /// line.
-pub(super) fn write(profile: &Profile, node: NodeId, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn lines(profile: &Profile, node: NodeId) -> Vec<Line> {
     let owner = profile.owner(node);
-    let inner = profile.tree().stack(node).take_while(|&node| node != owner);
-    let inner = runs(profile, inner);
-    for run in inner.iter().take(INNER_FRAMES) {
-        frame(profile, ' ', run, out)?;
-    }
-    if inner.len() > INNER_FRAMES {
-        writeln!(out, "      … {} functions", inner.len() - INNER_FRAMES)?;
-    }
+    let inner = runs(
+        profile,
+        profile.tree().stack(node).take_while(|&node| node != owner),
+    );
     // Callers in the runtime say nothing about the path.
     let is_shown =
         |&node: &NodeId| profile.frames().origin(profile.frame(node).function) != Origin::Runtime;
     let callers = profile.tree().stack(owner).skip(1).filter(is_shown);
     let outer = runs(profile, std::iter::once(owner).chain(callers));
-    for (at, run) in outer.iter().take(1 + CALLERS).enumerate() {
-        frame(profile, if at == 0 { '>' } else { ' ' }, run, out)?;
+    let frame = |run: &Run| Line::Frame {
+        node: run.node,
+        calls: run.calls,
+        is_owner: run.node == owner,
+    };
+    let more = |length: usize, shown: usize, of| {
+        let count = length.checked_sub(shown).filter(|&count| count > 0)?;
+        Some(Line::More { count, of })
+    };
+    let shown_inner = inner.iter().take(INNER_FRAMES).map(frame);
+    let shown_outer = outer.iter().take(1 + CALLERS).map(frame);
+    shown_inner
+        .chain(more(inner.len(), INNER_FRAMES, "functions"))
+        .chain(shown_outer)
+        .chain(more(outer.len(), 1 + CALLERS, "callers"))
+        .collect()
+}
+
+/// Writes these lines.
+pub(super) fn write(profile: &Profile, node: NodeId, out: &mut dyn Write) -> io::Result<()> {
+    for line in lines(profile, node) {
+        match line {
+            Line::More { count, of } => writeln!(out, "      … {count} {of}")?,
+            Line::Frame {
+                node,
+                calls,
+                is_owner,
+            } => {
+                let mark = if is_owner { '>' } else { ' ' };
+                write!(out, "    {mark} {}", printable(profile.name(node)))?;
+                if calls > 1 {
+                    write!(out, " ×{calls}")?;
+                }
+                match at(profile, node) {
+                    Some(place) => writeln!(out, "  {place}")?,
+                    None => writeln!(out)?,
+                }
+            }
+        }
     }
-    match outer.len().saturating_sub(1 + CALLERS) {
-        0 => Ok(()),
-        more => writeln!(out, "      … {more} callers"),
-    }
+    Ok(())
 }
 
 /// Neighbours on a stack that are in one function: the first of them, and how many they are.
@@ -51,15 +94,4 @@ fn runs(profile: &Profile, nodes: impl Iterator<Item = NodeId>) -> Vec<Run> {
         }
     }
     runs
-}
-
-fn frame(profile: &Profile, mark: char, run: &Run, out: &mut dyn Write) -> io::Result<()> {
-    write!(out, "    {mark} {}", printable(profile.name(run.node)))?;
-    if run.calls > 1 {
-        write!(out, " ×{}", run.calls)?;
-    }
-    match at(profile, run.node) {
-        Some(place) => writeln!(out, "  {place}"),
-        None => writeln!(out),
-    }
 }

@@ -23,7 +23,7 @@ pub(super) fn at(profile: &Profile, node: NodeId) -> Option<String> {
 }
 
 /// A path without the folders that say nothing: cargo's registry, rustc's hash.
-fn short(file: &str) -> &str {
+pub(super) fn short(file: &str) -> &str {
     if let Some((_, rest)) = file.split_once("/registry/src/") {
         return rest.split_once('/').map_or(rest, |(_, path)| path);
     }

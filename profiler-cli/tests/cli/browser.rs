@@ -1,11 +1,12 @@
-//! Pictures with hostile names in a real browser: nothing of a name runs, nothing is asked for.
+//! Pictures and pages with hostile names in a real browser: nothing of a name runs, nothing is asked for.
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
+use crate::chromium::Chromium;
 use crate::fixture::*;
 use tempfile::tempdir;
 
@@ -42,50 +43,16 @@ impl Server {
     }
 }
 
-/// Opens a picture with this text.
-pub(crate) fn opened_with(svg: &str) -> Option<String> {
-    let folder = tempdir().unwrap();
-    let file = folder.path().join("picture.svg");
-    std::fs::write(&file, svg).unwrap();
-    opened(&file)
-}
-
-/// Opens a picture and returns the document as it is then; `None` without a browser.
-fn opened(svg: &Path) -> Option<String> {
-    let profile = tempdir().unwrap();
-    let mut browser = Command::new("chromium");
-    browser
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--virtual-time-budget=2000",
-            "--dump-dom",
-        ])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(format!("file://{}", svg.display()))
-        .stderr(Stdio::null());
-    match browser.output() {
-        Ok(output) => {
-            assert!(output.status.success(), "chromium: {}", output.status);
-            let document = String::from_utf8(output.stdout).unwrap();
-            assert!(document.contains("<svg"), "{document}");
-            assert!(!document.contains("<parsererror"), "{document}");
-            Some(document)
-        }
-        Err(_) if std::env::var_os("HEAPLENS_TEST_TOOLS").is_some_and(|set| set == "require") => {
-            panic!("needs chromium")
-        }
-        Err(_) => {
-            println!("SKIPPED: needs chromium");
-            None
-        }
-    }
+/// Opens a picture or a page and returns the document as it is then.
+fn opened(browser: &mut Chromium, file: &Path) -> String {
+    browser.open(file);
+    // Time for what is asked for to arrive.
+    std::thread::sleep(Duration::from_millis(200));
+    let document = browser.evaluate("document.documentElement.outerHTML");
+    let document = document.as_str().unwrap().to_owned();
+    // What a browser shows of a picture that names have broken.
+    assert!(!document.contains("<parsererror"), "{document}");
+    document
 }
 
 #[test]
@@ -98,9 +65,10 @@ fn names_do_nothing_in_a_browser() {
     let planted = folder.path().join("planted.svg");
     let svg = format!("<svg xmlns=\"http://www.w3.org/2000/svg\"><script>{script}</script></svg>");
     std::fs::write(&planted, svg).unwrap();
-    let Some(document) = opened(&planted) else {
+    let Some(mut browser) = Chromium::start() else {
         return;
     };
+    let document = opened(&mut browser, &planted);
     assert!(document.contains(MARK), "{document}");
     assert!(server.asked.swap(0, Relaxed) > 0);
 
@@ -131,16 +99,34 @@ fn names_do_nothing_in_a_browser() {
             .write(&folder, &format!("{sequence}.json.gz"))
     };
     let (before, after) = (hostile(1, 100), hostile(2, 5_000));
-    for line in [
-        args!["flamegraph", after],
-        args!["diff", before, after, "--format", "svg"],
+    for (ending, line) in [
+        ("svg", args!["flamegraph", after]),
+        ("svg", args!["diff", before, after, "--format", "svg"]),
         // Nothing grew: another picture.
-        args!["diff", after, after, "--format", "svg"],
+        ("svg", args!["diff", after, after, "--format", "svg"]),
+        ("html", args!["report", before, after]),
     ] {
-        let svg = folder.path().join("hostile.svg");
-        std::fs::write(&svg, stdout(&line)).unwrap();
-        let document = opened(&svg).expect("there was a browser just now");
+        let file = folder.path().join(format!("hostile.{ending}"));
+        std::fs::write(&file, stdout(&line)).unwrap();
+        let document = opened(&mut browser, &file);
         assert!(!document.contains(MARK), "{line:?}: {document}");
         assert_eq!(server.asked.load(Relaxed), 0, "{line:?}");
+        assert_eq!(browser.complaints(), [""; 0], "{line:?}");
     }
+
+    // The page shows each name as it is, and searches for it.
+    for name in &names {
+        browser.evaluate(&format!("query.value = {}", serde_json::json!(name)));
+        browser.evaluate("query.dispatchEvent(new Event('input'))");
+        browser.click("#query");
+        browser.press("Enter");
+        assert_eq!(browser.text("#selected-name"), *name);
+        browser.press("Enter");
+    }
+    assert_eq!(
+        browser.evaluate(&format!("document.documentElement.hasAttribute('{MARK}')")),
+        false
+    );
+    assert_eq!(server.asked.load(Relaxed), 0);
+    assert_eq!(browser.complaints(), [""; 0]);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::browser::opened_with;
+use crate::chromium::Chromium;
 use crate::fixture::*;
 use proptest::prelude::*;
 use quick_xml::escape::unescape;
@@ -193,49 +193,63 @@ fn runs_of_frames_that_are_nobodys_own_are_one() {
 #[test]
 fn it_zooms_and_searches() {
     let [before, after] = sides();
-    let svg = picture(&before, &after, &[]);
-    let driven = |script: &str| {
-        let script = format!("<script><![CDATA[{script}]]></script></svg>");
-        let (front, _) = svg.trim_end().rsplit_once("</svg>").unwrap();
-        opened_with(&format!("{front}{script}"))
-    };
-    let key = "const key = (key) => window.dispatchEvent(new KeyboardEvent('keydown', { key }));
-        const at = (name) => Array.from(document.querySelectorAll('.frame'))
-            .find((frame) => frame.textContent.startsWith(name));
-        const click = (element) => element.dispatchEvent(new MouseEvent('click', { bubbles: true }));";
-    let Some(zoomed) = driven(&format!(
-        "{key} click(at('shop::warm_up').querySelector('rect'))"
-    )) else {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("picture.svg");
+    std::fs::write(&file, picture(&before, &after, &[])).unwrap();
+    let Some(mut browser) = Chromium::start() else {
         return;
     };
-    let zoomed = frames(&zoomed);
+    browser.open(&file);
+    // A name for each frame, so that it can be clicked.
+    browser.evaluate(
+        "document.querySelectorAll('.frame').forEach((frame) => {
+            frame.id = frame.querySelector('title').textContent.split('\\n')[0].replaceAll(':', '_');
+        })",
+    );
+    let shown = |browser: &mut Chromium| {
+        let document = browser.evaluate("new XMLSerializer().serializeToString(document)");
+        frames(document.as_str().unwrap())
+    };
+
+    browser.click("#shop__warm_up");
+    let zoomed = shown(&mut browser);
     let warm_up = frame(&zoomed, "shop::warm_up");
     assert_eq!((warm_up.left, warm_up.width), (0.0, 100.0));
     assert!(frame(&zoomed, "shop::cache::put").class.contains("hidden"));
     assert!(frame(&zoomed, "shop::main").class.contains("below"));
 
-    let found = driven(&format!("{key} for (const k of '/PUT') key(k)")).unwrap();
-    assert!(found.contains("1 frames match, -293.0 KiB net"), "{found}");
-    let put = frames(&found);
-    assert!(frame(&put, "shop::cache::put").class.contains("found"));
+    browser.press("Escape");
+    browser.type_text("/PUT");
+    let details = browser.text("#details");
+    assert_eq!(details, "1 frames match, -293.0 KiB net");
+    let found = shown(&mut browser);
+    assert!(frame(&found, "shop::cache::put").class.contains("found"));
 
-    let reset = driven(&format!(
-        "{key} click(at('shop::warm_up')); for (const k of '/x') key(k); key('Escape')"
-    ))
-    .unwrap();
-    for frame in frames(&reset) {
+    browser.press("Escape");
+    for frame in shown(&mut browser) {
         for state in ["hidden", "found", "below"] {
             assert!(!frame.class.contains(state), "{frame:?}");
         }
     }
-    // All, then what grew most, then into it.
-    let keys = driven(&format!(
-        "{key} for (const k of ['ArrowUp', 'ArrowUp', 'ArrowRight', 'Enter']) key(k)"
-    ))
-    .unwrap();
-    let wide = frames(&keys);
-    let zoomed = wide.iter().find(|frame| frame.class.contains("pointed"));
-    assert_eq!(zoomed.unwrap().width, 100.0, "{wide:#?}");
+
+    browser.click("text.owner");
+    let found = shown(&mut browser);
+    assert!(
+        frame(&found, "shop::compose::compose_complex")
+            .class
+            .contains("found")
+    );
+
+    // From all of it inward, to the side, and into what is there.
+    browser.press("Escape");
+    for key in ["ArrowUp", "ArrowUp", "ArrowUp", "ArrowRight", "Enter"] {
+        browser.press(key);
+    }
+    let wide = shown(&mut browser);
+    let pool = frame(&wide, "shop::pool::fill");
+    assert!(pool.class.contains("pointed"), "{wide:#?}");
+    assert_eq!(pool.width, 100.0);
+    assert_eq!(browser.complaints(), [""; 0]);
 }
 
 /// Live bytes before and after, by path.

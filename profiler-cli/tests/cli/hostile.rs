@@ -66,6 +66,8 @@ fn every_text_output(folder: &TempDir) -> Vec<(String, String)> {
         args!["flamegraph", after, "--format", "folded"],
         args!["suspects", before, after],
         args!["suspects", before, after, "--format", "json"],
+        args!["report", after],
+        args!["report", before, after],
         args!["inspect", after],
         args!["inspect", after, "--format", "json"],
         args!["export", after, "--to", "folded"],
@@ -92,6 +94,12 @@ fn nothing_reaches_the_terminal_as_it_is() {
 fn names_stay_names_in_pictures() {
     let folder = tempdir().unwrap();
     for (line, text) in every_text_output(&folder) {
+        if text.starts_with("<!DOCTYPE html>") {
+            // The page's own: its data and its script.
+            assert_eq!(text.matches("<script").count(), 2, "{line}");
+            assert_eq!(text.matches("</script").count(), 2, "{line}");
+            assert!(!text.contains("<script>alert"), "{line}");
+        }
         if text.starts_with("<?xml") {
             assert!(!text.contains("<script>"), "{line}");
             assert!(text.matches("</script>").count() <= 1, "{line}");
@@ -179,6 +187,7 @@ fn stacks_of_any_depth_are_followed() {
         args!["diff", before, after, "--format", "svg"],
         args!["diff", before, after, "--format", "folded"],
         args!["suspects", before, after, "--format", "json"],
+        args!["report", before, after],
     ] {
         let text = stdout(&line);
         assert!(!text.is_empty());
@@ -216,6 +225,7 @@ fn sums_saturate() {
     assert_eq!(top["rows"][0]["live_bytes"], i64::MAX);
     stdout(args!["top", folder.path().join("*.gz")]);
     stdout(args!["suspects", folder.path()]);
+    stdout(args!["report", folder.path()]);
     let svg = stdout(args!["flamegraph", folder.path().join("*.gz")]);
     assert!(svg.contains("shop::cache::put"));
 }

@@ -3,6 +3,7 @@
 mod ages;
 mod bombs;
 mod browser;
+mod chromium;
 mod diff;
 mod differential;
 mod failures;
@@ -13,6 +14,8 @@ mod hostile;
 mod inspect;
 mod pprof;
 mod protobuf;
+mod report;
+mod report_page;
 mod scale;
 mod suspects;
 mod symbolize;

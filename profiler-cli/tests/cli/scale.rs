@@ -15,13 +15,13 @@ const FUNCTIONS: u32 = 50_000;
 const MOST_TIME: Duration = Duration::from_secs(15);
 const MOST_KIB: u32 = 1 << 20;
 
-/// A million sites, one for each leaf of a tree of one and a half million frames.
-fn large(sequence: u64) -> Snapshot {
+/// Many sites, one for each leaf of a tree of half as many frames more.
+pub(crate) fn large(sequence: u64, site_count: u32) -> Snapshot {
     let mut snapshot = Fixture::new(sequence).build(false);
     let stacks = &mut snapshot.stacks;
-    let rows = SITES * 3 / 2;
+    let rows = site_count * 3 / 2;
     // Rows below `inner` have children, which stand behind them in a pseudo-random order.
-    let inner = rows - SITES;
+    let inner = rows - site_count;
     for row in 0..rows {
         let at_random = row.wrapping_mul(2_654_435_761) >> 7;
         let parent = match row {
@@ -35,18 +35,18 @@ fn large(sequence: u64) -> Snapshot {
     }
     let sites = &mut snapshot.sites;
     sites.stack = (inner..rows).collect();
-    sites.live_bytes = (0..i64::from(SITES))
+    sites.live_bytes = (0..i64::from(site_count))
         .map(|site| site % 977 * 64 * (sequence as i64 + site % 3))
         .collect();
-    sites.live_count = (0..i64::from(SITES)).map(|site| site % 977).collect();
+    sites.live_count = (0..i64::from(site_count)).map(|site| site % 977).collect();
     sites.total_bytes = sites
         .live_bytes
         .iter()
         .map(|&bytes| bytes as u64 * 7)
         .collect();
-    sites.total_count = vec![1_000; SITES as usize];
+    sites.total_count = vec![1_000; site_count as usize];
     for class in &mut sites.ages.live_bytes {
-        *class = vec![0; SITES as usize];
+        *class = vec![0; site_count as usize];
     }
     sites.ages.live_bytes[0].clone_from(&sites.live_bytes);
     snapshot.symbols = Some(Symbols {
@@ -79,8 +79,8 @@ fn large(sequence: u64) -> Snapshot {
 #[ignore = "needs an optimised build"]
 fn a_million_sites_on_each_side() {
     let folder = tempdir().unwrap();
-    let before = write(&large(1), &folder.path().join("b.json.gz"));
-    let after = write(&large(2), &folder.path().join("a.json.gz"));
+    let before = write(&large(1, SITES), &folder.path().join("b.json.gz"));
+    let after = write(&large(2, SITES), &folder.path().join("a.json.gz"));
     let svg = folder.path().join("growth.svg");
     for line in [
         args!["diff", before, after, "-o", svg],

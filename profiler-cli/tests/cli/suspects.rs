@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
-const HOLD: &str = "shop::pool::hold@/w/shop/src/pool.rs:5";
+pub(crate) const HOLD: &str = "shop::pool::hold@/w/shop/src/pool.rs:5";
 const BATCH: &str = "shop::batch::collect@/w/shop/src/batch.rs:8";
 
 /// A shop at a minute: composition leaks 1 MB a minute, the cache is full after three minutes and
@@ -35,7 +35,7 @@ fn shop(minute: u64) -> Fixture {
 }
 
 /// Moves live bytes of each site into an age class.
-fn set_ages(snapshot: &mut Snapshot, class: usize, old: &[i64]) {
+pub(crate) fn set_ages(snapshot: &mut Snapshot, class: usize, old: &[i64]) {
     let ages = &mut snapshot.sites.ages.live_bytes;
     for (site, &bytes) in old.iter().enumerate() {
         ages[0][site] -= bytes;
@@ -44,7 +44,7 @@ fn set_ages(snapshot: &mut Snapshot, class: usize, old: &[i64]) {
     assert_eq!(ages.len(), AGE_CLASSES);
 }
 
-fn write_run(folder: &TempDir, minutes: std::ops::RangeInclusive<u64>) -> Vec<PathBuf> {
+pub(crate) fn write_run(folder: &TempDir, minutes: std::ops::RangeInclusive<u64>) -> Vec<PathBuf> {
     minutes
         .map(|minute| shop(minute).write(folder, &format!("{minute:02}.json.gz")))
         .collect()

@@ -8,6 +8,9 @@ use super::turnover::{Survival, Turnover};
 use crate::analysis::trend::Slope;
 use crate::profile::NodeId;
 
+/// Part of its range that a level may lie above the least one and still count as that.
+const NEAR: f64 = 0.05;
+
 /// What became of an owner or a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
@@ -111,6 +114,15 @@ impl Suspects<'_> {
     /// The owners of a class.
     pub fn of(&self, class: Class) -> impl Iterator<Item = &Finding> + Clone {
         self.findings.iter().filter(move |f| f.class == class)
+    }
+
+    /// Since when an owner has grown: the place in [`used`](Self::used) of the last snapshot in which
+    /// its live bytes were near the least of them.
+    pub fn grows_since(&self, finding: &Finding) -> Option<usize> {
+        let live = &finding.live;
+        let (low, high) = (*live.iter().min()? as f64, *live.iter().max()? as f64);
+        let near = low + NEAR * (high - low);
+        live.iter().rposition(|&bytes| bytes as f64 <= near)
     }
 
     /// Bytes a second of all leaks.
