@@ -88,6 +88,8 @@ impl Chromium {
         for domain in ["Page", "Network", "Runtime", "Log"] {
             browser.call(&format!("{domain}.enable"), json!({}));
         }
+        let time = json!({"timeDomain": "threadTicks"});
+        browser.call("Performance.enable", time);
         Some(browser)
     }
 
@@ -196,6 +198,14 @@ impl Chromium {
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
         });
         self.call("Emulation.setDeviceMetricsOverride", size);
+    }
+
+    /// Processor time of the page's main thread so far, in seconds.
+    pub(crate) fn processor_seconds(&mut self) -> f64 {
+        let metrics = self.call("Performance.getMetrics", json!({}));
+        let mut metrics = metrics["metrics"].as_array().unwrap().iter();
+        let metric = metrics.find(|metric| metric["name"] == "TaskDuration");
+        metric.unwrap()["value"].as_f64().unwrap()
     }
 
     /// What the page has asked for, logged or thrown since it was opened, but for itself.
