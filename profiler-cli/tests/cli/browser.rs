@@ -87,7 +87,6 @@ fn names_do_nothing_in_a_browser() {
         format!("&#x3c;script&#x3e;{script}&#x3c;/script&#x3e;"),
         format!("--><script>{script}</script><!--"),
         format!("<?xml-stylesheet href=\"http://{address}/\"?>"),
-        format!("<script>{script}</script>"),
     ];
     let hostile = |sequence, bytes| {
         let mut fixture = Fixture::new(sequence);

@@ -297,7 +297,10 @@ proptest! {
             let ([before, after], changed) = sum(&path);
             prop_assert_eq!((frame.before, frame.after), (before, after), "{:?}", path);
             prop_assert_eq!(frame.change, after - before);
-            let width = 100.0 * changed as f64 / all_changed.max(1) as f64;
+            let width = match at {
+                0 => 100.0,
+                _ => 100.0 * changed as f64 / all_changed as f64,
+            };
             prop_assert!((frame.width - width).abs() < 0.001, "{:?} is not {} wide", frame, width);
             let caller = &frames[frame.caller];
             prop_assert!(at == 0 || frame.row < caller.row);

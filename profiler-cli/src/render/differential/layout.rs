@@ -15,9 +15,10 @@ pub(super) struct Span {
 /// has room for.
 pub(super) fn layout(frames: &[Frame]) -> Vec<Span> {
     let mut spans = vec![Span::default(); frames.len()];
-    let Some(all) = frames.first().filter(|all| all.weight > 0.0) else {
+    let Some(all) = frames.first() else {
         return spans;
     };
+    // Also where nothing changed, and nothing else is there.
     spans[0].width = 1.0;
     // Callers stand before what they call: each has its place before its own are placed.
     let mut order: Vec<usize> = (1..frames.len()).collect();
