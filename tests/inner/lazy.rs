@@ -2,6 +2,7 @@
 //! are not copied.
 
 use std::alloc::{GlobalAlloc, Layout, alloc_zeroed, dealloc, realloc};
+use std::hint::black_box;
 
 const MIB: usize = 1 << 20;
 
@@ -21,6 +22,7 @@ pub(crate) fn as_the_bare_allocator(bare: &impl GlobalAlloc) {
     }
 }
 
+/// Blocks go through `black_box`: the compiler would do without them.
 fn compare(bare: &impl GlobalAlloc) {
     let zeroed = Layout::from_size_align(256 * MIB, 8).unwrap();
     let grown = Layout::from_size_align(64 * MIB, 8).unwrap();
@@ -28,12 +30,12 @@ fn compare(bare: &impl GlobalAlloc) {
     unsafe {
         let bare_faults = faults(|| {
             let block = bare.alloc_zeroed(zeroed);
-            assert!(!block.is_null());
+            assert!(!black_box(block).is_null());
             bare.dealloc(block, zeroed);
         });
         let our_faults = faults(|| {
             let block = alloc_zeroed(zeroed);
-            assert!(!block.is_null());
+            assert!(!black_box(block).is_null());
             dealloc(block, zeroed);
         });
         assert!(
@@ -44,13 +46,13 @@ fn compare(bare: &impl GlobalAlloc) {
         let bare_faults = faults(|| {
             let block = bare.alloc_zeroed(grown);
             let block = bare.realloc(block, grown, 65 * MIB);
-            assert!(!block.is_null());
+            assert!(!black_box(block).is_null());
             bare.dealloc(block, Layout::from_size_align_unchecked(65 * MIB, 8));
         });
         let our_faults = faults(|| {
             let block = alloc_zeroed(grown);
             let block = realloc(block, grown, 65 * MIB);
-            assert!(!block.is_null());
+            assert!(!black_box(block).is_null());
             dealloc(block, Layout::from_size_align_unchecked(65 * MIB, 8));
         });
         assert!(

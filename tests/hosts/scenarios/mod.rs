@@ -91,7 +91,7 @@ pub(crate) const ALL: &[Scenario] = &[
     },
     Scenario {
         interval: "50ms",
-        ..scenario("fork_storm", forks::storm_of_children)
+        ..of_process("fork_storm", forks::storm_of_children)
     },
     scenario("signal_storm", signals::storm_of_signals),
     of_process("signal_at_each_instruction", signals::at_each_instruction),
