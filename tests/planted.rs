@@ -3,6 +3,7 @@
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::hint::black_box;
+use std::sync::Barrier;
 
 fn main() {
     heaplens::profile!();
@@ -34,15 +35,19 @@ unsafe impl Sync for Unguarded {}
 /// ThreadSanitizer must see what two threads do to a block that they share.
 fn race() {
     let block = Unguarded(Box::leak(Box::new(0)));
-    let block = &block;
+    // Both are alive: of a thread that has ended, the next one may have taken over what is heaplens', which
+    // puts all that they do in order.
+    let (block, both) = (&block, &Barrier::new(2));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 let Unguarded(block) = block;
+                both.wait();
                 for _ in 0..1_000 {
                     // SAFETY: not at all, which is the purpose.
                     unsafe { block.write_volatile(block.read_volatile() + 1) };
                 }
+                both.wait();
             });
         }
     });

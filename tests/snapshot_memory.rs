@@ -56,6 +56,8 @@ fn main() {
     assert!(nodes / sites >= 4, "{nodes} nodes");
     assert!(snapshot.header.losses.stack_table_full == 0);
     assert!(taken < MOST_BYTES, "{taken} bytes, not {MOST_BYTES}");
+    // What must be left of a limited address space before one is begun.
+    assert!(taken < (4 << 20) + 128 * nodes, "{taken} bytes");
     // The counter would have to see the columns at least.
     assert!(taken > sites * 8 * 11, "{taken} bytes cannot be all");
     println!("test result: ok. 1 passed; 0 failed");

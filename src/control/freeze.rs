@@ -29,7 +29,7 @@ pub(crate) fn tick(uptime: Duration) {
 }
 
 /// Address space that must be left before a snapshot is begun: a little more than it takes, reading and
-/// writing, so that memory does not run out in its midst.
+/// writing, so that memory hardly ever runs out in its midst. `tests/snapshot_memory.rs` holds it to that.
 pub(crate) fn address_space_wanted() -> usize {
     const BESIDE: usize = 4 << 20;
     const FOR_EACH_NODE: usize = 128;

@@ -43,6 +43,7 @@ use keeper::Keeper;
 use once_cell::sync::OnceCell;
 use requests::{REQUESTS, Taken, Wanted};
 use run_settings::RunSettings;
+use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::Once;
 use std::sync::atomic::Ordering;
@@ -109,6 +110,8 @@ pub fn start(config: Config) -> Result<Profiler, StartError> {
 fn start_once(config: &Config) -> Result<Started, StartError> {
     static RECORDER: Once = Once::new();
 
+    // There may have been none before.
+    drop(black_box(Box::new(0_u8)));
     let recorded = recorder::settings().ok_or(StartError::NoAllocator)?;
     let (environment, warnings) = Environment::of_process();
     for warning in &warnings {

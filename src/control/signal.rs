@@ -195,16 +195,19 @@ mod tests {
 
     #[test]
     fn the_handler_keeps_errno() {
+        let errno = || io::Error::last_os_error().raw_os_error();
+        // SAFETY: the location of this thread's `errno` is always valid.
+        let set_errno = |number| unsafe { *libc::__errno_location() = number };
+        set_errno(42);
+        keeping_errno(|| set_errno(libc::EAGAIN));
+        assert_eq!(errno(), Some(42));
         install(Signal::Quit).expect("the signal is free");
         let flags = action(libc::SIGQUIT).expect("an action").sa_flags;
         let gentle = libc::SA_RESTART | libc::SA_ONSTACK;
         assert_eq!(flags & gentle, gentle);
-        // SAFETY: `errno` is this thread's; the handler is ours, and `raise` returns after it.
-        unsafe {
-            *libc::__errno_location() = 42;
-            assert_eq!(libc::raise(libc::SIGQUIT), 0);
-            assert_eq!(*libc::__errno_location(), 42);
-        }
+        // SAFETY: the handler is ours, and `raise` returns after it.
+        assert_eq!(unsafe { libc::raise(libc::SIGQUIT) }, 0);
+        assert_eq!(errno(), Some(42));
         assert!(REQUESTS.take_signal());
         install(Signal::None).expect("nothing to do");
     }

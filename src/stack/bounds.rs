@@ -65,8 +65,12 @@ impl StackBounds {
         // SAFETY: the two words were found within a descriptor, all of which are alike,
         // and a thread can always read its own.
         let (low, size) = unsafe { (descriptor.read(), descriptor.add(1).read()) };
-        // glibc keeps the descriptor itself at the top of the stack, and does not know the main
-        // thread's stack in this way: its fields are zero.
+        // glibc does not know the main thread's stack in this way. `low` is zero there, and `size` the
+        // address where that stack ends: every fiber of the main thread would seem to be in between.
+        if low == 0 {
+            return None;
+        }
+        // The descriptor itself is kept at the top of the stack.
         let high = low.checked_add(size)?.min(thread_pointer().max(low));
         (low..high).contains(&sp).then_some(high)
     }
@@ -84,8 +88,10 @@ fn find_descriptor_offset(sp: u64) -> Option<u64> {
         let Some(high) = low.checked_add(size) else {
             return false;
         };
-        // Stacks that a program has brought itself need not be whole pages; another thread will do.
-        low % PAGE == 0
+        // Stacks that a program has brought itself need not be whole pages; another thread will do. And
+        // so it will for the main thread, whose fields are others.
+        low != 0
+            && low % PAGE == 0
             && size % PAGE == 0
             && (low..high).contains(&sp)
             && (sp..high).contains(&descriptor)

@@ -39,6 +39,15 @@ pub(crate) fn block(size: usize) -> Vec<u8> {
     black_box(Vec::with_capacity(black_box(size)))
 }
 
+/// How many blocks of this size were made at each site, of sites that make no others.
+pub(crate) fn totals_of(snapshot: &Snapshot, size: usize) -> Vec<u64> {
+    let sites = &snapshot.sites;
+    (0..sites.stack.len())
+        .filter(|&site| sites.total_bytes[site] / sites.total_count[site].max(1) == size as u64)
+        .map(|site| sites.total_count[site])
+        .collect()
+}
+
 /// Makes, grows, shrinks and frees blocks, and checks what is in them. Leaves nothing.
 pub(crate) fn churn(random: &mut Rng, rounds: usize) {
     let mut kept: Vec<Vec<u8>> = Vec::new();

@@ -1,4 +1,7 @@
 //! Ends hosts that hang, and says first what each of their threads was doing.
+//!
+//! A host that waits for ever uses no time of the processor, and one that goes in circles uses a lot: what
+//! the clock on the wall says is no concern, since a machine may have other things to do.
 
 use std::fmt::Write;
 use std::fs;
@@ -6,27 +9,33 @@ use std::process::{Child, Command, ExitStatus};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Far longer than any host takes on a slow machine.
+/// Longest time without any progress.
 const PATIENCE: Duration = Duration::from_secs(60);
-const PATIENCE_FULL: Duration = Duration::from_secs(600);
+/// Most time of the processor that a host takes, in seconds; ten times as much for whole storms.
+const PROCESSOR_SECONDS: u64 = 300;
 
 /// Waits for the end of a host that leads a process group. `Err`: it had to be killed, and what its
 /// processes were doing.
 pub(crate) fn wait(mut host: Child, is_full: bool) -> Result<ExitStatus, String> {
-    let patience = if is_full { PATIENCE_FULL } else { PATIENCE };
-    let start = Instant::now();
+    let most = PROCESSOR_SECONDS * if is_full { 10 } else { 1 };
     let group = host.id();
+    let (mut used, mut since, mut look) = (0.0, Instant::now(), Instant::now());
     let ended = loop {
-        match host.try_wait().expect("the host is our child") {
-            Some(status) => break Ok(status),
-            None if start.elapsed() > patience => {
-                break Err(format!(
-                    "hangs after {patience:?}\n{}",
-                    stacks_of_group(group)
-                ));
-            }
-            None => sleep(Duration::from_millis(5)),
+        if let Some(status) = host.try_wait().expect("the host is our child") {
+            break Ok(status);
         }
+        if look.elapsed() > Duration::from_secs(1) {
+            look = Instant::now();
+            let now = processor_seconds(group);
+            if now > used {
+                (used, since) = (now, look);
+            }
+            if since.elapsed() > PATIENCE || used > most as f64 {
+                let stacks = stacks_of_group(group);
+                break Err(format!("hangs, after {used} s of the processor\n{stacks}"));
+            }
+        }
+        sleep(Duration::from_millis(5));
     };
     if ended.is_err() {
         // SAFETY: sends a signal to the group that the host leads; it has not been waited for, so
@@ -86,9 +95,34 @@ fn numbers_in(folder: &str) -> Vec<u32> {
         .collect()
 }
 
-/// The process group, the third field behind the name in parentheses (proc(5)).
+/// What all processes of a group have used, and their children that have ended.
+fn processor_seconds(group: u32) -> f64 {
+    // SAFETY: asks for a constant of the system.
+    let ticks_in_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    let ticks = numbers_in("/proc")
+        .into_iter()
+        .filter_map(fields_of)
+        .filter(|fields| number::<u32>(fields, GROUP) == Some(group))
+        .flat_map(|fields| TIMES.map(|field| number::<u64>(&fields, field).unwrap_or(0)))
+        .sum::<u64>();
+    ticks as f64 / ticks_in_second as f64
+}
+
 fn group_of(process: u32) -> Option<u32> {
+    number(&fields_of(process)?, GROUP)
+}
+
+/// Of the fields behind the name in parentheses (proc(5)): the process group; time in user mode and in the
+/// kernel, its own and that of children that have ended.
+const GROUP: usize = 2;
+const TIMES: [usize; 4] = [11, 12, 13, 14];
+
+fn fields_of(process: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_ascii_whitespace().nth(2)?.parse().ok()
+    Some(fields.to_owned())
+}
+
+fn number<T: std::str::FromStr>(fields: &str, field: usize) -> Option<T> {
+    fields.split_ascii_whitespace().nth(field)?.parse().ok()
 }

@@ -7,6 +7,10 @@
 # Needs cargo, crates.io and curl. What it builds stays in target/real_programs. CLI names a command
 # `heaplens` that is built already.
 set -euo pipefail
+command -v curl >/dev/null || {
+    echo "needs curl: apt-get install curl" >&2
+    exit 1
+}
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 work=$repository/target/real_programs
 scratch=$(mktemp -d)
@@ -78,12 +82,14 @@ check_snapshots() {
 
 heaplens=${CLI:-}
 if [[ -z $heaplens ]]; then
-    cargo build --quiet --release --package heaplens-cli --manifest-path "$repository/Cargo.toml"
-    heaplens=$repository/target/release/heaplens
+    cargo build --quiet --release --locked --package heaplens-cli --target-dir "$work" \
+        --manifest-path "$repository/Cargo.toml"
+    heaplens=$work/release/heaplens
 fi
 
-# All sources that cargo has unpacked, on all cores; then what finds nothing, and what cannot.
-tree=$(dirname "$(ls -d "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/ripgrep-14.1.1 | head -1)")
+# The sources of everything that this repository depends on: the same tree on each machine.
+tree=$work/tree
+cargo vendor --quiet --locked --versioned-dirs --manifest-path "$repository/Cargo.toml" "$tree" >/dev/null
 search() {
     local code=0
     "$1" --threads 4 --no-config --json 'fn (\w+)<.*>\(' "$tree" | grep -v '"elapsed' | sort |
@@ -111,35 +117,35 @@ query() {
     echo "input cut off: $code"
 }
 
-# 4,000 requests, 32 at a time, for files, listings and what is not there; then SIGTERM.
+# 10,000 requests over 32 connections, for files, listings and what is not there; then SIGTERM.
 mkdir "$scratch/site"
 for i in $(seq 200); do
     head -c $((i * 997)) "$scratch/rows.json" >"$scratch/site/$i.json"
 done
 cp -r "$repository/docs" "$scratch/site/"
 find "$scratch/site" -exec touch --date=2026-01-01 {} +
-get() {
-    curl --silent --show-error --retry-connrefused --retry 20 --compressed \
-        --write-out '%{http_code} %{content_type} ' --output "$3" "$1/$2"
-    sha256sum <"$3"
-}
-export -f get
+port=18787
+for i in $(seq 10000); do
+    case $((i % 10)) in
+        0) path=docs/ ;;
+        1) path=missing-$i ;;
+        *) path=$((i % 200 + 1)).json ;;
+    esac
+    printf 'url = "http://127.0.0.1:%d/%s"\noutput = "%s/got/%d"\n' $port $path "$scratch" "$i"
+done >"$scratch/requests"
 serve() {
-    local code=0 port=18787
+    local code=0
     "$1" --host 127.0.0.1 --port $port --root "$scratch/site" --directory-listing true \
-        --compression true --threads-multiplier 4 --graceful-shutdown-timeout 5000 \
+        --compression true --threads-multiplier 4 \
         >/dev/null 2>"$scratch/server.log" &
     local server=$!
-    get "http://127.0.0.1:$port" 1.json "$scratch/first"
-    for i in $(seq 4000); do
-        case $((i % 10)) in
-            0) echo "docs/" ;;
-            1) echo "missing-$i" ;;
-            *) echo "$((i % 200 + 1)).json" ;;
-        esac
-    done | xargs --max-procs=32 --replace bash -c \
-        'printf "%s %s\n" {} "$(get http://127.0.0.1:'$port' {} '"$scratch"'/got.$$)"; rm -f '"$scratch"'/got.$$' |
-        sort | sha256sum
+    curl --silent --retry-connrefused --retry 20 --output /dev/null "http://127.0.0.1:$port/1.json"
+    rm -rf "$scratch/got"
+    mkdir "$scratch/got"
+    curl --no-progress-meter --compressed --parallel --parallel-max 32 --config "$scratch/requests" \
+        --write-out '%{url_effective} %{http_code} %{content_type} %{size_header}\n' | sort | sha256sum
+    (cd "$scratch/got" && sha256sum -- * | sha256sum)
+    find "$scratch/got" -type f | wc -l
     kill -TERM $server
     wait $server || code=$?
     echo "stopped: $code"

@@ -8,7 +8,7 @@
 
 use std::mem;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::thread;
 
 /// A system call that is about to be made.
@@ -42,11 +42,16 @@ static ANSWERED: AtomicI32 = AtomicI32::new(-1);
 static LISTENER: AtomicI32 = AtomicI32::new(-1);
 /// The thread that has installed the filter, whose own calls are let through.
 static STARTER: AtomicU32 = AtomicU32::new(0);
+/// The supervisor needs none of the locks any more that the start of a thread takes.
+static IS_READY: AtomicBool = AtomicBool::new(false);
 
 /// Runs `body` on a thread of its own. The threads that it starts are watched. `None`, without
 /// running it, where the system does not allow that.
 pub(crate) fn watch<T: Send>(body: impl FnOnce() -> T + Send) -> Option<T> {
     thread::spawn(supervise);
+    while !IS_READY.load(Ordering::Acquire) {
+        thread::yield_now();
+    }
     let watched = || {
         // SAFETY: asks for this thread's number.
         let own = unsafe { libc::gettid() };
@@ -101,6 +106,7 @@ fn install_filter() -> bool {
 
 /// Allocates nothing: a watched thread may be in the allocator's locks when it makes a call.
 fn supervise() {
+    IS_READY.store(true, Ordering::Release);
     let listener = loop {
         match LISTENER.load(Ordering::Acquire) {
             fd if fd >= 0 => break fd,

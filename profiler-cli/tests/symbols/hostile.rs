@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use heaplens_cli::symbols::Note;
+use object::{Object, ObjectSection};
 
 use crate::fixture::{Built, Known, all_frames, run, tool};
 
@@ -135,13 +136,33 @@ fn files_of_another_kind_get_a_note() {
 }
 
 #[test]
+fn a_section_that_claims_to_inflate_to_gigabytes_is_left_alone() {
+    let built = library(&["-Clink-arg=-Wl,--compress-debug-sections=zlib"]);
+    let known = Known::of(&built.path);
+    let mut bytes = fs::read(&built.path).expect("reading");
+    let header = {
+        let file = object::File::parse(&*bytes).expect("an ELF file");
+        let section = file.section_by_name(".debug_info").expect("a section");
+        section.file_range().expect("bytes in the file").0 as usize
+    };
+    // The size in the header of a compressed section, behind its type and a reserved word.
+    let claim: u64 = 3 << 30;
+    bytes[header + 8..header + 16].copy_from_slice(&claim.to_le_bytes());
+    fs::write(&built.path, bytes).expect("writing");
+    let notes = check_whole(&known, &[]);
+    let is_told = |note: &Note| note.to_string().contains("claim to inflate to 3221225472");
+    assert!(notes.iter().any(is_told), "{notes:?}");
+}
+
+#[test]
 fn a_build_id_that_is_no_hex_leads_nowhere() {
     let built = library(&[]);
     let mut known = Known::of(&built.path);
     let dir = built.at("debug/.build-id/..");
     fs::create_dir_all(&dir).expect("making folders");
     fs::copy(&built.path, built.at("debug/secret.debug")).expect("copying");
-    known.module.build_id = Some("../secret".into());
+    // The first two characters of a build id name a folder.
+    known.module.build_id = Some("..secret".into());
     let notes = check_whole(&known, &[&built.at("debug")]);
     assert_eq!(
         notes,

@@ -4,7 +4,9 @@
 //! or to the inner allocator's calls run over all of them; those about stacks, signals and the process
 //! over the system's allocator in both modes.
 
+mod clocks;
 mod environment;
+mod filters;
 mod forks;
 mod layouts;
 mod libraries;
@@ -89,7 +91,7 @@ pub(crate) const ALL: &[Scenario] = &[
     },
     Scenario {
         interval: "50ms",
-        ..scenario("fork_storm", forks::storm_of_children)
+        ..of_process("fork_storm", forks::storm_of_children)
     },
     scenario("signal_storm", signals::storm_of_signals),
     of_process("signal_at_each_instruction", signals::at_each_instruction),
@@ -117,6 +119,7 @@ pub(crate) const ALL: &[Scenario] = &[
     },
     scenario("stack_switches", stacks::are_switched),
     of_process("broken_unwinding", stacks::that_cannot_be_unwound),
+    of_process("callbacks_that_panic", stacks::that_panics_unwind),
     scenario("foreign_frees", misuse::of_foreign_blocks),
     Scenario {
         expect: misuse::is_told_of_the_folder,
@@ -124,6 +127,13 @@ pub(crate) const ALL: &[Scenario] = &[
     },
     of_process("closed_streams", environment::without_standard_streams),
     of_process("no_proc", environment::without_proc),
+    of_process("filters_that_kill", filters::that_kill),
+    of_process("filters_that_refuse", filters::that_refuse),
+    Scenario {
+        interval: "20ms",
+        expect: clocks::leaves_files_in_order,
+        ..of_process("clock_jumps", clocks::that_jump)
+    },
     Scenario {
         over: Over::Others,
         ..scenario("churn_and_balance", environment::churn_and_balance)

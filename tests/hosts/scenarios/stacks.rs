@@ -2,12 +2,13 @@
 //! unwind tables, with wrong ones, or in no file at all.
 
 use crate::c_library::{Builder, Library};
-use crate::host::{Books, block, churn, start, storm, take};
+use crate::host::{Books, block, churn, start, storm, take, totals_of};
 use corosensei::{Coroutine, CoroutineResult};
 use fastrand::Rng;
 use std::arch::global_asm;
 use std::ffi::c_void;
 use std::mem::transmute;
+use std::panic::{catch_unwind, resume_unwind};
 use std::ptr::null_mut;
 use std::thread;
 
@@ -169,4 +170,51 @@ pub(crate) fn that_cannot_be_unwound() {
         truncated.bad_stack,
     ];
     assert!(counts.iter().all(|&count| count > 10), "{truncated:?}");
+}
+
+const CALLER: &str = r#"
+void call(void (*then)(void)) { volatile char room[300]; room[7] = 1; then(); room[8] = room[7]; }
+"#;
+
+/// Sizes of blocks that are made while a panic goes its way, and after it.
+const MEANWHILE: usize = 70_003;
+const AFTERWARDS: usize = 70_009;
+
+struct AllocatesMeanwhile;
+
+impl Drop for AllocatesMeanwhile {
+    fn drop(&mut self) {
+        drop(block(MEANWHILE));
+    }
+}
+
+extern "C-unwind" fn panic_meanwhile() {
+    let _allocates = AllocatesMeanwhile;
+    // Without a message.
+    resume_unwind(Box::new(()));
+}
+
+/// Panics go through a callback and the C code that calls it: recording goes on meanwhile, and after.
+pub(crate) fn that_panics_unwind() {
+    type Through = unsafe extern "C-unwind" fn(extern "C-unwind" fn());
+    let _profiler = start();
+    let builder = Builder::new();
+    let library = Library::open(&builder.build("caller", CALLER, &["-O1", "-fexceptions"]));
+    // SAFETY: the function of the source above.
+    let call = unsafe { transmute::<*mut c_void, Through>(library.symbol("call")) };
+    let (before, panics) = (take("before"), storm(2_000));
+    for _ in 0..panics {
+        // SAFETY: calls back once, and can be unwound.
+        let caught = catch_unwind(|| unsafe { call(panic_meanwhile) });
+        assert!(caught.is_err());
+        drop(block(AFTERWARDS));
+    }
+    let after = take("after");
+    assert_eq!(
+        totals_of(&after, MEANWHILE).iter().sum::<u64>(),
+        panics as u64
+    );
+    assert_eq!(totals_of(&after, AFTERWARDS), [panics as u64]);
+    let [before, after] = [before, after].map(|snapshot| snapshot.header.losses.reentered);
+    assert_eq!(after, before);
 }

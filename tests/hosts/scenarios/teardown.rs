@@ -6,13 +6,16 @@ use fastrand::Rng;
 use std::cell::RefCell;
 use std::ffi::c_void;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 /// Keys made before the first allocation, so before heaplens', and after it.
 static EARLY_KEY: AtomicU32 = AtomicU32::new(u32::MAX);
 static LATE_KEY: AtomicU32 = AtomicU32::new(u32::MAX);
 static DESTRUCTIONS: AtomicUsize = AtomicUsize::new(0);
+/// A thread has been started in the very last moments of another, one at a time.
+static NEXT_LIVES: AtomicBool = AtomicBool::new(false);
+const NEXT_ROUNDS: usize = 300;
 /// What was allocated before `main`.
 static FROM_BEFORE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
@@ -62,6 +65,12 @@ unsafe extern "C" fn destroy(kept: *mut c_void) {
     // One round more would be one too many.
     if rounds < 4 {
         keep(key, rounds + 1);
+    } else if key == LATE_KEY.load(Relaxed) && !NEXT_LIVES.swap(true, Relaxed) {
+        // The next thread lives by now, and has what this one has given back.
+        let next = bare_thread(256 << 10, || churn(&mut Rng::with_seed(6), NEXT_ROUNDS));
+        churn(&mut Rng::with_seed(7), NEXT_ROUNDS);
+        join(next);
+        NEXT_LIVES.store(false, Relaxed);
     }
 }
 
