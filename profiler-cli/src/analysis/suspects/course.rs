@@ -47,9 +47,10 @@ pub struct Course {
 }
 
 impl Course {
-    /// How `values` went over `times` in seconds. `sampling_variance` is that of the change from the
-    /// first value to the last.
-    pub fn of(times: &[f64], values: &[f64], sampling_variance: f64) -> Self {
+    /// How `values` went over `times` in seconds, and over the units of `work` where the program tells
+    /// them: what grows as ever with each request does not slow down because there are fewer requests.
+    /// `sampling_variance` is that of the change from the first value to the last.
+    pub fn of(times: &[f64], work: &[f64], values: &[f64], sampling_variance: f64) -> Self {
         let slope = theil_sen(times, values);
         let (first, last) = (
             value(values, 0),
@@ -83,8 +84,8 @@ impl Course {
             change,
             range,
             steps,
-            slows: slows(times, values, steps),
-            is_step: is_step(times, values),
+            slows: paces(times, work).all(|pace| slows(pace, values, steps)),
+            is_step: paces(times, work).all(|pace| is_step(pace, values)),
             falls: largest_fall > BULK * range && range > 0.0,
             drift,
             is_directed: von_neumann_ratio(&residuals) >= NO_MEMORY || drift >= Z_95,
@@ -95,6 +96,14 @@ impl Course {
     pub fn keeps_growing(&self) -> bool {
         self.change > 0.0 && !self.slows && !self.is_step && !self.falls && self.is_directed
     }
+}
+
+/// What growth may keep step with: time, and work where the program tells it.
+fn paces<'a>(times: &'a [f64], work: &'a [f64]) -> impl Iterator<Item = &'a [f64]> {
+    let is_told = work.len() == times.len()
+        && work.first() < work.last()
+        && work.windows(2).all(|pair| pair[0] <= pair[1]);
+    std::iter::once(times).chain(is_told.then_some(work))
 }
 
 /// More than any test needs, and a number that can be written.
@@ -193,7 +202,7 @@ mod tests {
 
     fn course(values: &[f64]) -> Course {
         let times: Vec<f64> = (0..values.len()).map(|at| at as f64 * 60.0).collect();
-        Course::of(&times, values, 0.0)
+        Course::of(&times, &[], values, 0.0)
     }
 
     fn of(n: usize, value: impl Fn(f64) -> f64) -> Course {
@@ -218,6 +227,22 @@ mod tests {
     }
 
     #[test]
+    fn growth_with_each_unit_of_work_does_not_slow_when_work_does() {
+        let times: Vec<f64> = (0..12).map(|at| f64::from(at) * 60.0).collect();
+        // Most of the work is done at first.
+        let work: Vec<f64> = (0..12).map(|at| 1e4 * (1.0 - 0.7_f64.powi(at))).collect();
+        let leak: Vec<f64> = work.iter().map(|work| 500.0 * work).collect();
+        assert!(Course::of(&times, &[], &leak, 0.0).slows);
+        assert!(Course::of(&times, &work, &leak, 0.0).keeps_growing());
+        // What fills up slows by any measure.
+        let cache: Vec<f64> = work.iter().map(|work| work.min(4e3)).collect();
+        assert!(Course::of(&times, &work, &cache, 0.0).slows);
+        // A count that falls is none.
+        let reset: Vec<f64> = work.iter().rev().copied().collect();
+        assert!(Course::of(&times, &reset, &leak, 0.0).slows);
+    }
+
+    #[test]
     fn steps_and_falls_are_told() {
         let step = of(12, |t| if t < 5.0 { 10.0 } else { 5000.0 + t });
         assert!(step.is_step && !step.keeps_growing());
@@ -238,7 +263,7 @@ mod tests {
                 time += f64::from(step);
                 time
             }).collect();
-            let course = Course::of(&times, &values, 1.0);
+            let course = Course::of(&times, &[], &values, 1.0);
             prop_assert!((0.0..=1.0).contains(&course.p));
             prop_assert!(course.slope.rate.is_finite() && course.steps.is_finite());
             prop_assert!(course.range.is_finite());

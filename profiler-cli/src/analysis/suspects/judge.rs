@@ -203,6 +203,7 @@ impl Frame {
                 let values = measure.values(&points);
                 let course = Course::of(
                     &self.times,
+                    &self.work,
                     &values,
                     self.variance(&points, &values, measure),
                 );
@@ -253,7 +254,7 @@ impl Frame {
             node: series.node,
             class: Class::Stable,
             measure: Measure::Live,
-            course: Course::of(&self.times, &live, variance),
+            course: Course::of(&self.times, &self.work, &live, variance),
             p: 1.0,
             rate: Slope::default(),
             turnover,
