@@ -1,12 +1,14 @@
 //! The command line: what can be asked for, and how it is explained.
 
 mod export;
+mod report;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::export::{ExportArgs, ExportFormat};
+pub use self::report::ReportArgs;
 use crate::analysis::top::{By, Sort};
 use crate::input;
 use crate::profile::owner::Workspace;
@@ -70,7 +72,7 @@ pub enum Command {
     ///
     /// The verdict, memory over time, a flamegraph to zoom and search in, and the suspects with
     /// their stacks, in one HTML file that needs no network. Chooses a run as `suspects` does.
-    #[command(after_help = REPORT)]
+    #[command(after_help = report::EXAMPLES)]
     Report(ReportArgs),
     /// Folds names into a snapshot, so that it can be read without its binaries
     ///
@@ -111,11 +113,6 @@ Examples:
   heaplens suspects heaplens/ --format json | jq '.findings[] | select(.class == \"leak\")'
 
 A leak does not change the exit code.";
-
-const REPORT: &str = "\
-Examples:
-  heaplens report heaplens/ -o report.html
-  heaplens report before.json.gz after.json.gz -o report.html";
 
 const SYMBOLIZE: &str = "\
 Examples:
@@ -302,26 +299,6 @@ pub struct SuspectsArgs {
     /// Form of the output
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// Write to this file instead of the standard output
-    #[arg(short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    #[command(flatten)]
-    #[allow(
-        missing_docs,
-        reason = "its type says it, and text here would become help"
-    )]
-    pub profile: ProfileArgs,
-}
-
-/// Arguments of `heaplens report`.
-#[derive(Debug, Args)]
-pub struct ReportArgs {
-    /// Snapshots, quoted globs, or a folder of snapshots
-    #[arg(required = true, value_name = "SNAP|DIR")]
-    pub snapshots: Vec<PathBuf>,
-    /// Memory limit to reckon with, as 512MiB [default: that of the control group]
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub limit: Option<u64>,
     /// Write to this file instead of the standard output
     #[arg(short, value_name = "FILE")]
     pub output: Option<PathBuf>,

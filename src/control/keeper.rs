@@ -6,6 +6,7 @@
 //! second. Nothing that goes wrong here stops the program: where there is too little memory, the
 //! snapshot fails; where it runs out in the midst, this thread waits until there is some.
 
+use super::failures::Failures;
 use super::requests::{REQUESTS, Taken, Wanted};
 use super::run_settings::RunSettings;
 use super::signal::Blocked;
@@ -27,8 +28,6 @@ use std::time::{Duration, Instant};
 
 /// Shortest wait after a failure without an interval.
 const TICK: Duration = Duration::from_secs(1);
-/// Longest wait after failures, unless the interval is longer.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
 /// How many names that somebody else has taken are passed over in a row.
 const NAMES_TRIED: usize = 16;
 /// Only pages that are touched take memory. A hostile header of an earlier run needs the most.
@@ -76,15 +75,6 @@ pub(super) struct Keeper {
     /// Limit of memory that somebody has given.
     limit: Option<u64>,
     failures: Failures,
-}
-
-/// Snapshots that could not be written.
-#[derive(Default)]
-struct Failures {
-    total: u64,
-    in_a_row: u32,
-    /// No regular snapshot is tried before this.
-    retry: Option<Instant>,
 }
 
 impl Keeper {
@@ -251,23 +241,20 @@ impl Keeper {
         let folder = self.store.path();
         match written {
             Ok(path) => {
-                if self.failures.in_a_row > 0 {
+                if self.failures.is_failing() {
                     stderr::line(&format!(
                         "snapshots are written to {} again",
                         folder.display()
                     ));
                 }
-                self.failures = Failures {
-                    total: self.failures.total,
-                    ..Failures::default()
-                };
+                self.failures.end();
                 self.triggers.taken(self.live_bytes);
                 #[cfg(feature = "http")]
                 super::status::written();
                 Ok(path)
             }
             Err(error) => {
-                if self.failures.in_a_row == 0 {
+                if !self.failures.is_failing() {
                     let folder = folder.display();
                     stderr::line(&format!(
                         "cannot write a snapshot to {folder}: {error}; the program runs on, and \
@@ -345,7 +332,7 @@ impl Keeper {
             reason,
             label: label.map(str::to_owned),
             losses: Losses {
-                snapshots_failed: self.failures.total,
+                snapshots_failed: self.failures.total(),
                 ..Losses::default()
             },
             totals: Totals {
@@ -377,25 +364,6 @@ fn has_room() -> io::Result<()> {
             wanted >> 20
         ),
     ))
-}
-
-impl Failures {
-    /// Whether it is too early to try again of one's own accord.
-    fn is_waiting(&self, now: Instant) -> bool {
-        self.retry.is_some_and(|retry| now < retry)
-    }
-
-    /// Waits twice as long after each failure in a row.
-    fn count(&mut self, interval: Duration, now: Instant) {
-        let doublings = self.in_a_row.min(16);
-        self.total += 1;
-        self.in_a_row = self.in_a_row.saturating_add(1);
-        let wait = interval
-            .saturating_mul(1 << doublings)
-            .min(LONGEST_BACK_OFF.max(interval));
-        // A little early, so that it falls before the regular time and not just behind it.
-        self.retry = now.checked_add(wait - wait / 8);
-    }
 }
 
 /// The first regular time after `now`; those that were missed are left out. `None` if there is none
@@ -431,21 +399,5 @@ mod tests {
     fn an_interval_beyond_all_time_is_never_due() {
         let started = Instant::now();
         assert_eq!(next_due(started, Duration::MAX, started), None);
-    }
-
-    #[test]
-    fn failures_back_off() {
-        let now = Instant::now();
-        let mut failures = Failures::default();
-        let mut waits = Vec::new();
-        for _ in 0..12 {
-            failures.count(Duration::from_secs(1), now);
-            waits.push((failures.retry.expect("in reach") - now).as_secs_f64());
-        }
-        assert_eq!(waits[..3], [0.875, 1.75, 3.5]);
-        assert_eq!(waits[11], 262.5);
-        assert_eq!(failures.total, 12);
-        failures.count(Duration::from_secs(3_600), now);
-        assert_eq!((failures.retry.expect("in reach") - now).as_secs(), 3_150);
     }
 }

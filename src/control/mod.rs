@@ -9,6 +9,7 @@ mod config;
 mod environment;
 mod error;
 mod exit;
+mod failures;
 mod files;
 pub(crate) mod freeze;
 #[cfg(feature = "http")]
