@@ -77,6 +77,10 @@ pub(crate) fn large(sequence: u64, site_count: u32) -> Snapshot {
 }
 
 /// Runs a command to its end, and tells the most memory that was resident, in KiB.
+#[expect(
+    clippy::zombie_processes,
+    reason = "waited for by another call, which tells its memory"
+)]
 fn run(command: &mut Command) -> (ExitStatus, i64) {
     let child = command.spawn().unwrap();
     let pid = child.id().cast_signed();
