@@ -14,9 +14,9 @@
 //! thread has left, or trust a step whose rule reads anything but the return address and one saved
 //! rbp; such steps are taken anew each time.
 
+mod guesses;
 mod long_stacks;
 mod memory;
-mod tails;
 
 pub(crate) use memory::Memory;
 
@@ -28,11 +28,14 @@ use super::rules::{NearRules, RuleCache};
 use super::step::{Ending, Outcome, Stack, Stepper};
 use crate::snapshot::{SpecialFrame, TruncatedCause};
 use crate::tables::site_tree::{NO_NODE, NodeId, ROOT, SiteTree, TOO_DEEP};
-use memory::{Fresh, NOWHERE, STEPS, Step};
-use tails::LONGEST;
+use guesses::Clue;
+use memory::{Fresh, STEPS, Step};
 
 /// Marks a frame of the tree that is a [`SpecialFrame`]. User space ends far below.
 const SPECIAL: u64 = 1 << 63;
+
+/// Most guesses for one capture.
+const MOST_GUESSES: u32 = 3;
 
 /// How a frame is written in the tree.
 pub(crate) fn special_frame(frame: SpecialFrame) -> u64 {
@@ -86,21 +89,108 @@ impl Walker {
     pub(crate) fn capture(&self, memory: &mut Memory, start: Registers) -> Captured {
         let stack = Stack::around(start.sp, &self.bounds);
         memory.enter(&stack);
+        let clue = match self.is_remembered(memory, start, &stack) {
+            Ok(node) => return self.captured(memory, node),
+            Err(clue) => clue,
+        };
+        if !self.is_placed(memory, clue, start) {
+            return self.walk_anew(memory, start, &stack, clue);
+        }
+        match self.is_remembered(memory, start, &stack) {
+            Ok(node) => self.captured(memory, node),
+            Err(clue) => self.guess_on(memory, start, &stack, clue),
+        }
+    }
+
+    /// The stack from `start` outward, after a guess that was wrong.
+    #[cold]
+    #[inline(never)]
+    fn guess_on(
+        &self,
+        memory: &mut Memory,
+        start: Registers,
+        stack: &Stack,
+        mut clue: Clue,
+    ) -> Captured {
+        for _ in 1..MOST_GUESSES {
+            if !self.is_placed(memory, clue, start) {
+                break;
+            }
+            clue = match self.is_remembered(memory, start, stack) {
+                Ok(node) => return self.captured(memory, node),
+                Err(clue) => clue,
+            };
+        }
+        self.walk_anew(memory, start, stack, clue)
+    }
+
+    /// Whether the memory has been made to hold what the clue lets expect.
+    #[inline(always)]
+    fn is_placed(&self, memory: &mut Memory, clue: Clue, start: Registers) -> bool {
+        let steps = memory.steps.as_mut_ptr();
+        // SAFETY: the memory's own.
+        unsafe {
+            memory
+                .guesses
+                .place(clue, start, steps, &mut memory.innermost)
+        }
+    }
+
+    /// The remembered stack, of which this is the node.
+    #[inline(always)]
+    fn captured(&self, memory: &Memory, node: NodeId) -> Captured {
+        Captured {
+            node: match node {
+                TOO_DEEP => self.cut(memory),
+                node => node,
+            },
+            truncated: memory.ending.cause(),
+        }
+    }
+
+    /// The node, if the stack is the one that is remembered. Otherwise where it is not.
+    #[inline(always)]
+    fn is_remembered(
+        &self,
+        memory: &Memory,
+        start: Registers,
+        stack: &Stack,
+    ) -> Result<NodeId, Clue> {
+        // SAFETY: the first of all steps, or one in use. The first of all does not lead anywhere.
+        unsafe {
+            let innermost = &*memory.innermost;
+            let clue = |at: Registers| memory.guesses.clue(memory.count(), at);
+            if !innermost.is(start) {
+                return Err(clue(start));
+            }
+            let changed = self.first_change(memory, innermost, stack);
+            if changed == memory.steps.as_ptr() {
+                return Ok(innermost.node);
+            }
+            let return_address = Stack::read((*changed).compared as u64);
+            Err(clue(Registers {
+                return_address,
+                ..(*changed.sub(1)).at
+            }))
+        }
+    }
+
+    /// The stack from `start` outward, where not all of it is as remembered.
+    #[inline(never)]
+    fn walk_anew(
+        &self,
+        memory: &mut Memory,
+        start: Registers,
+        stack: &Stack,
+        clue: Clue,
+    ) -> Captured {
         let Some(near) = self.stepper.rules.near_rules() else {
             return Captured {
                 node: NO_NODE,
                 truncated: None,
             };
         };
-        // SAFETY: the first of all steps, or one in use.
-        let begins_elsewhere = unsafe { !(*memory.innermost).begins_like(start) };
-        if begins_elsewhere && let Some(node) = self.along_tail(memory, start, &stack) {
-            return Captured {
-                node,
-                truncated: memory.ending.cause(),
-            };
-        }
-        let (joined, new) = self.walk(memory, near, start, &stack);
+        let (joined, new) = self.walk(memory, near, start, stack);
         // SAFETY: both point into the arrays. Where they are full, nothing is filed.
         let (joined, fresh, last) = unsafe {
             let fresh = new.offset_from_unsigned(memory.fresh.as_ptr());
@@ -110,29 +200,9 @@ impl Walker {
             return self.innermost(memory, joined, fresh);
         }
         let node = self.file(memory, joined, new, last.cast_mut());
-        if begins_elsewhere && fresh <= LONGEST {
-            // SAFETY: a step in use, with these behind it.
-            unsafe { memory.tails.learn(joined, fresh) };
-        }
-        Captured {
-            node,
-            truncated: memory.ending.cause(),
-        }
-    }
-
-    /// The node, where the stack is one of the tails that are known and the rest is as remembered.
-    #[inline(always)]
-    fn along_tail(&self, memory: &mut Memory, start: Registers, stack: &Stack) -> Option<NodeId> {
-        let tail = memory.tails.find(start, memory.innermost)?;
-        // SAFETY: the tail leads from the start of the walk to this step, which is in use.
-        let changed = unsafe { self.first_change(memory, tail.joined(), stack) };
-        if changed != memory.steps.as_ptr() {
-            return None;
-        }
-        let last = tail.follow();
-        memory.innermost = last;
-        // SAFETY: a step in use.
-        Some(unsafe { (*last).node })
+        let last = memory.count();
+        memory.guesses.learn(clue, &memory.steps, last);
+        self.captured(memory, node)
     }
 
     /// Walks until the end, or until the rest is proved to be as remembered. Returns the innermost of
@@ -235,14 +305,14 @@ impl Walker {
                     at = at.sub(4);
                 }
                 let check = (*at).check;
-                if check.compares_base() {
-                    if !self.base_agrees(&*at, &*at.sub(1)) {
+                if check == Check::END {
+                    return steps;
+                } else if check.compares_base() {
+                    if !self.base_agrees(&*opaque(at), &*opaque(at.sub(1))) {
                         return at;
                     }
                 } else if check.is_by_words() {
                     return at;
-                } else if check == Check::END {
-                    return steps;
                 } else if !self.is_unchanged(memory, index(steps, at), stack) {
                     return at;
                 } else if index(steps, at) == 1 {
@@ -312,12 +382,15 @@ impl Walker {
             (node, check) = (self.parent_of_all(memory.ending), Check::END);
         }
         let mut step = joined;
+        // SAFETY: points into the array.
+        let joined = unsafe { index(memory.steps.as_ptr(), joined) };
+        let mut path = memory.guesses.path(joined);
+        let mut name = memory.guesses.names_from(joined);
         let tree = self.tree.view();
         while step != last {
             // SAFETY: as many new steps as there are from `joined` to `last`.
             unsafe {
                 (new, step) = (opaque(new.sub(1)), opaque(step.add(1)).cast_mut());
-                (*step).compared = (sp - 8) as *const u64;
                 let Fresh { at, check: own } = (*new).copied();
                 (*step).at = at;
                 check = match own.is_whole_before(check) {
@@ -325,18 +398,16 @@ impl Walker {
                     false => own.before(check),
                 };
                 (*step).check = check;
-                if !check.is_plain() {
-                    (*step).compared = NOWHERE;
-                }
+                (*step).compared = Step::compared(check, sp);
                 sp = at.sp;
                 node = tree.child(node, at.pc());
                 (*step).node = node;
+                path = guesses::path(path, at);
+                name = name.add(1);
+                name.write(path);
             }
         }
-        match node {
-            TOO_DEEP => self.cut(memory),
-            node => node,
-        }
+        node
     }
 
     fn parent_of_all(&self, ending: Ending) -> NodeId {
