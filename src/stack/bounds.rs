@@ -81,15 +81,23 @@ fn find_descriptor_offset(sp: u64) -> Option<u64> {
         let words = (descriptor + offset) as *const u64;
         // SAFETY: within the descriptor, which is larger than what is searched.
         let (low, size) = unsafe { (words.read(), words.add(1).read()) };
-        let Some(high) = low.checked_add(size) else {
-            return false;
-        };
-        // Stacks that a program has brought itself need not be whole pages; another thread will do.
-        low % PAGE == 0
-            && size % PAGE == 0
-            && (low..high).contains(&sp)
-            && (sp..high).contains(&descriptor)
+        is_stack(low, size, sp, descriptor)
     })
+}
+
+/// Whether two words describe a stack with both addresses in it. No stack begins at 0: that would be a
+/// null pointer beside some other one.
+#[cfg(target_env = "gnu")]
+fn is_stack(low: u64, size: u64, sp: u64, descriptor: u64) -> bool {
+    let Some(high) = low.checked_add(size) else {
+        return false;
+    };
+    // Stacks that a program has brought itself need not be whole pages; another thread will do.
+    low > 0
+        && low % PAGE == 0
+        && size % PAGE == 0
+        && (low..high).contains(&sp)
+        && (sp..high).contains(&descriptor)
 }
 
 #[cfg(not(target_env = "gnu"))]
@@ -119,6 +127,19 @@ fn thread_pointer() -> u64 {
 mod tests {
     use super::super::Registers;
     use super::*;
+
+    #[test]
+    #[cfg(target_env = "gnu")]
+    fn a_stack_is_whole_pages_around_both_addresses() {
+        const LOW: u64 = 0x7f00_0000_0000;
+        let is_stack = |low, size| is_stack(low, size, LOW + 5 * PAGE, LOW + 7 * PAGE);
+        assert!(is_stack(LOW, 8 * PAGE));
+        // A null pointer, and one to a page above.
+        assert!(!is_stack(0, LOW + 8 * PAGE));
+        assert!(!is_stack(LOW, 7 * PAGE) && !is_stack(LOW + 6 * PAGE, 2 * PAGE));
+        assert!(!is_stack(LOW + 8, 8 * PAGE) && !is_stack(LOW, 8 * PAGE + 8));
+        assert!(!is_stack(LOW, u64::MAX & !(PAGE - 1)));
+    }
 
     #[test]
     fn each_thread_finds_itself_and_nothing_else() {

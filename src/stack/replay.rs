@@ -7,6 +7,10 @@
 //! the one remembered, proved and not guessed; at the first difference the walk goes on from that
 //! frame, ready to meet the remembered steps again further out.
 //!
+//! What is remembered need not be the last stack: the compare alone decides, so it may be any stack
+//! that has been there. Where the last one does not hold, the one that is to be expected takes its
+//! place (`guesses`) and is compared in the same way (`compare`), before anything is walked.
+//!
 //! The value of rbp is remembered, and compared, only where a step further out uses it.
 //!
 //! The compare only reads words that a fresh walk would read at the same place, in the same order,
@@ -14,6 +18,7 @@
 //! thread has left, or trust a step whose rule reads anything but the return address and one saved
 //! rbp; such steps are taken anew each time.
 
+mod compare;
 mod guesses;
 mod long_stacks;
 mod memory;
@@ -148,33 +153,6 @@ impl Walker {
         }
     }
 
-    /// The node, if the stack is the one that is remembered. Otherwise where it is not.
-    #[inline(always)]
-    fn is_remembered(
-        &self,
-        memory: &Memory,
-        start: Registers,
-        stack: &Stack,
-    ) -> Result<NodeId, Clue> {
-        // SAFETY: the first of all steps, or one in use. The first of all does not lead anywhere.
-        unsafe {
-            let innermost = &*memory.innermost;
-            let clue = |at: Registers| memory.guesses.clue(memory.count(), at);
-            if !innermost.is(start) {
-                return Err(clue(start));
-            }
-            let changed = self.first_change(memory, innermost, stack);
-            if changed == memory.steps.as_ptr() {
-                return Ok(innermost.node);
-            }
-            let return_address = Stack::read((*changed).compared as u64);
-            Err(clue(Registers {
-                return_address,
-                ..(*changed.sub(1)).at
-            }))
-        }
-    }
-
     /// The stack from `start` outward, where not all of it is as remembered.
     #[inline(never)]
     fn walk_anew(
@@ -271,78 +249,6 @@ impl Walker {
                 new = opaque(new.add(1)).cast_mut();
                 at = caller;
             }
-        }
-    }
-
-    /// Compares the remembered steps from `innermost` outward with the stack. Returns the first step
-    /// that leads elsewhere now; the one before all steps if there is none.
-    ///
-    /// # Safety
-    /// `innermost` is one of the steps in use, and its stack pointer that of the walk under way or
-    /// above.
-    #[inline(always)]
-    unsafe fn first_change(
-        &self,
-        memory: &Memory,
-        innermost: *const Step,
-        stack: &Stack,
-    ) -> *const Step {
-        let steps: *const Step = memory.steps.as_ptr();
-        let mut at = opaque(innermost);
-        loop {
-            // SAFETY: between `steps` and `innermost`: the outermost step, at 1, leads nowhere
-            // plainly, and is the last that is looked at.
-            unsafe {
-                // By fours, since most stacks change at their innermost end alone.
-                'plain: loop {
-                    for outward in 0..4 {
-                        let step = at.sub(outward);
-                        if !(*step).plainly_leads_to(&*step.sub(1)) {
-                            at = step;
-                            break 'plain;
-                        }
-                    }
-                    at = at.sub(4);
-                }
-                let check = (*at).check;
-                if check == Check::END {
-                    return steps;
-                } else if check.compares_base() {
-                    if !self.base_agrees(&*opaque(at), &*opaque(at.sub(1))) {
-                        return at;
-                    }
-                } else if check.is_by_words() {
-                    return at;
-                } else if !self.is_unchanged(memory, index(steps, at), stack) {
-                    return at;
-                } else if index(steps, at) == 1 {
-                    return steps;
-                }
-                at = at.sub(1);
-            }
-        }
-    }
-
-    /// Whether a step that compares rbp as well leads to that caller.
-    ///
-    /// # Safety
-    /// As for [`Step::plainly_leads_to`].
-    #[inline(always)]
-    unsafe fn base_agrees(&self, step: &Step, caller: &Step) -> bool {
-        // SAFETY: a walk of this very stack has read both words, as `plainly_leads_to` says.
-        unsafe {
-            Stack::read(caller.at.sp - 8) == caller.at.return_address
-                && Stack::read(step.at.sp + step.check.saved_base_offset()) == caller.at.bp
-        }
-    }
-
-    /// Whether a step that words alone do not tell leads where it led.
-    #[inline(never)]
-    fn is_unchanged(&self, memory: &Memory, index: usize, stack: &Stack) -> bool {
-        let step = &memory.steps[index];
-        match self.stepper.step(step.at, stack) {
-            Outcome::Caller(registers, _) => index > 1 && memory.steps[index - 1].is(registers),
-            Outcome::Ended(ending, _) => index == 1 && ending == memory.ending,
         }
     }
 
