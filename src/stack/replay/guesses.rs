@@ -278,12 +278,11 @@ impl Guesses {
     /// Forgets all of them.
     pub(super) fn forget(&mut self) {
         self.last = 0;
-        self.buckets = [0; BUCKETS];
-        let nothing = Guess {
-            tag: 0,
-            innermost: 0,
-        };
-        self.pairs = [[nothing; 2]; PAIRS];
+        // SAFETY: zero is valid. One call for each, however the compiler is set.
+        unsafe {
+            (&raw mut self.buckets).write_bytes(0, 1);
+            (&raw mut self.pairs).write_bytes(0, 1);
+        }
     }
 
     #[inline(always)]
