@@ -94,8 +94,8 @@ fn is_stack(low: u64, size: u64, sp: u64, descriptor: u64) -> bool {
     };
     // Stacks that a program has brought itself need not be whole pages; another thread will do.
     low > 0
-        && low % PAGE == 0
-        && size % PAGE == 0
+        && low.is_multiple_of(PAGE)
+        && size.is_multiple_of(PAGE)
         && (low..high).contains(&sp)
         && (sp..high).contains(&descriptor)
 }

@@ -73,9 +73,8 @@ impl Walker {
                     if !self.base_agrees(&*opaque(at), &*opaque(at.sub(1))) {
                         return at;
                     }
-                } else if check.is_by_words() {
-                    return at;
-                } else if !self.is_unchanged(memory, index(steps, at), stack) {
+                } else if check.is_by_words() || !self.is_unchanged(memory, index(steps, at), stack)
+                {
                     return at;
                 } else if index(steps, at) == 1 {
                     return steps;

@@ -203,8 +203,8 @@ impl Guesses {
             Some(place) => (place + 1, self.names[place] as Number),
             None => (last.saturating_sub(LONGEST).max(1), 0),
         };
-        for place in first..=last {
-            let (step, depth) = (&steps[place], place as u16);
+        for (step, place) in steps[first..=last].iter().zip(first..) {
+            let depth = place as u16;
             outward = match self.find(step, depth, outward) {
                 0 => self.add(step, depth, outward),
                 known => known,
