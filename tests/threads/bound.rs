@@ -1,5 +1,5 @@
 //! What heaplens takes for itself with 1,000 threads and 100,000 sites: no more than 256 bytes for each
-//! node of the tree of stacks, 64 KiB for each thread, and 2 MiB beside.
+//! node of the tree of stacks, 60 KiB for each thread, and 2 MiB beside.
 
 use crate::call_paths::on_path;
 use crate::take;
@@ -19,9 +19,8 @@ const SIZE: usize = 24_593;
 /// For each node: its place in the tree, counters, and live bytes in all age bins.
 const NODE: u64 = 32 + 32 + 24 * 8;
 /// Of each thread: eleven pages of counters, and two each of the last stack and of the new frames of
-/// the next, which are room for more than 100 frames. One more, since guesses touch some and stacks
-/// seldom fill theirs.
-const THREAD: u64 = (11 + 2 + 2 + 1) << 12;
+/// the next, which are room for more than 100 frames.
+const THREAD: u64 = (11 + 2 + 2) << 12;
 /// Rules, registries, and the ends of tables that are touched by the page.
 const REST: u64 = 2 << 20;
 

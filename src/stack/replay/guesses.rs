@@ -14,6 +14,7 @@ use super::super::Registers;
 use super::super::check::Check;
 use super::memory::{self, Step};
 use crate::tables::site_tree::{NodeId, TOO_DEEP};
+use std::sync::atomic::{Ordering::SeqCst, compiler_fence};
 
 /// Steps that are known. When there is room for no more, all are forgotten.
 const STEPS: usize = 1_344;
@@ -27,18 +28,20 @@ const LONGEST: usize = 48;
 const PAIRS: usize = 1_024;
 
 /// The guesses of one thread. Valid when all zero.
+///
+/// In this order, so that what few steps touch lies in few pages.
 #[repr(C)]
 pub(super) struct Guesses {
-    pairs: [[Guess; 2]; PAIRS],
+    /// The last number given out. Until there is one, no bucket and no pair holds a number.
+    last: Number,
     /// The first step of each bucket.
     buckets: [Number; BUCKETS],
-    /// The last number given out.
-    last: Number,
+    pairs: [[Guess; 2]; PAIRS],
+    /// Of each step in the memory.
+    names: [Name; memory::STEPS + 1],
     steps: [KnownStep; STEPS],
     /// The hash of the path to each known step.
     paths: [Name; STEPS],
-    /// Of each step in the memory.
-    names: [Name; memory::STEPS + 1],
 }
 
 /// Number of a known step; 0 for none.
@@ -254,6 +257,8 @@ impl Guesses {
             return 0;
         }
         self.last += 1;
+        // A signal handler that jumps out of here has all forgotten, by this number.
+        compiler_fence(SeqCst);
         let first = &mut self.buckets[bucket(step, outward)];
         self.steps[usize::from(self.last)] = KnownStep {
             return_address: step.at.return_address,
@@ -275,14 +280,19 @@ impl Guesses {
         guesses.filter(|guess| guess.innermost != 0).count()
     }
 
-    /// Forgets all of them.
+    /// Forgets all of them. Cheap where there are none, as in most threads that end soon and in walks of
+    /// threads without memory.
     pub(super) fn forget(&mut self) {
-        self.last = 0;
+        if self.last == 0 {
+            return;
+        }
         // SAFETY: zero is valid. One call for each, however the compiler is set.
         unsafe {
             (&raw mut self.buckets).write_bytes(0, 1);
             (&raw mut self.pairs).write_bytes(0, 1);
         }
+        compiler_fence(SeqCst);
+        self.last = 0;
     }
 
     #[inline(always)]
