@@ -28,10 +28,14 @@ pub(crate) unsafe fn alloc<A: GlobalAlloc>(
         return unsafe { alloc_aligned(recorder, inner, layout, zeroed, call) };
     }
     // SAFETY: a layout of this size and a lower alignment is rounded up to a word in any case.
-    unsafe {
-        let layout = Layout::from_size_align_unchecked(layout.size(), 8);
-        alloc_behind_header(recorder, inner, layout, zeroed, call)
+    let layout = unsafe { Layout::from_size_align_unchecked(layout.size(), 8) };
+    // SAFETY: passed on.
+    let block = unsafe { block_with_header(inner, layout, zeroed) };
+    if block.is_null() {
+        return block;
     }
+    // SAFETY: such a block has room for a header.
+    unsafe { recorder.admit_here(block, layout.size(), call) }
 }
 
 /// Out of line, so that the usual alignment is a constant.
@@ -48,19 +52,20 @@ unsafe fn alloc_aligned<A: GlobalAlloc>(
     call: &CallRecord,
 ) -> *mut u8 {
     // SAFETY: passed on.
-    unsafe { alloc_behind_header(recorder, inner, layout, zeroed, call) }
+    let block = unsafe { block_with_header(inner, layout, zeroed) };
+    if block.is_null() {
+        return block;
+    }
+    // SAFETY: such a block has room for a header.
+    unsafe { recorder.admit(block, layout.size(), call) }
 }
 
+/// A block with room for a header before it, which is not yet written; or null.
+///
 /// # Safety
 /// As for `GlobalAlloc::alloc`.
 #[inline(always)]
-unsafe fn alloc_behind_header<A: GlobalAlloc>(
-    recorder: &Recorder,
-    inner: &A,
-    layout: Layout,
-    zeroed: bool,
-    call: &CallRecord,
-) -> *mut u8 {
+unsafe fn block_with_header<A: GlobalAlloc>(inner: &A, layout: Layout, zeroed: bool) -> *mut u8 {
     let Some(outer) = header::with_header(layout) else {
         return null_mut();
     };
@@ -70,7 +75,7 @@ unsafe fn alloc_behind_header<A: GlobalAlloc>(
         return start;
     }
     // SAFETY: the outer block begins with room for a header and its alignment.
-    unsafe { recorder.admit(start.add(header::offset(layout)), layout.size(), call) }
+    unsafe { start.add(header::offset(layout)) }
 }
 
 /// # Safety
@@ -84,23 +89,20 @@ pub(crate) unsafe fn dealloc<A: GlobalAlloc>(
 ) {
     // SAFETY: a block of ours has a header. For any other, the words before it are read only:
     // they are the inner allocator's own bookkeeping or a neighbour's end.
-    let Some(known) = (unsafe { header::read(block, recorder.key) }) else {
-        recorder.losses.foreign_free();
-        // SAFETY: not ours, so the inner allocator's as it is.
-        return unsafe { inner.dealloc(block, layout) };
-    };
-    if recorder.count_out_at_once(known, layout.size()) {
+    let known = unsafe { header::read(block, recorder.key) };
+    if known.is_some_and(|known| recorder.count_out_at_once(known, layout.size())) {
         // SAFETY: passed on.
         return unsafe { release(inner, block, layout) };
     }
     // SAFETY: passed on.
-    unsafe { dealloc_counting(recorder, inner, block, layout, known) }
+    unsafe { dealloc_counting(recorder, inner, block, layout) }
 }
 
-/// Out of line, and last in its caller, which then needs no stack frame.
+/// Out of line, and last in its caller, which then needs no stack frame. Reads the header again, so
+/// that the caller need not keep what it says.
 ///
 /// # Safety
-/// As for [`release`].
+/// As for [`dealloc`].
 #[cold]
 #[inline(never)]
 unsafe fn dealloc_counting<A: GlobalAlloc>(
@@ -108,8 +110,13 @@ unsafe fn dealloc_counting<A: GlobalAlloc>(
     inner: &A,
     block: *mut u8,
     layout: Layout,
-    known: Header,
 ) {
+    // SAFETY: as in `dealloc`.
+    let Some(known) = (unsafe { header::read(block, recorder.key) }) else {
+        recorder.losses.foreign_free();
+        // SAFETY: not ours, so the inner allocator's as it is.
+        return unsafe { inner.dealloc(block, layout) };
+    };
     recorder.count_out(known, layout.size());
     // SAFETY: passed on.
     unsafe { release(inner, block, layout) };
@@ -169,13 +176,22 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
 }
 
 impl Recorder {
-    /// Counts a new block and writes its header. Out of line, so that the walk has the registers to
-    /// itself, and last in its callers.
+    /// [`Self::admit_here`] out of line, for the callers that matter less.
     ///
     /// # Safety
     /// As for [`header::write`].
     #[inline(never)]
     unsafe fn admit(&self, block: *mut u8, size: usize, call: &CallRecord) -> *mut u8 {
+        // SAFETY: passed on.
+        unsafe { self.admit_here(block, size, call) }
+    }
+
+    /// Counts a new block and writes its header.
+    ///
+    /// # Safety
+    /// As for [`header::write`].
+    #[inline(always)]
+    unsafe fn admit_here(&self, block: *mut u8, size: usize, call: &CallRecord) -> *mut u8 {
         let birth = self.ages.now() & 0xff_ffff;
         let local = local();
         let counted = self.exclusively(local, call.caller().sp, || {

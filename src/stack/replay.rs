@@ -7,6 +7,10 @@
 //! the one remembered, proved and not guessed; at the first difference the walk goes on from that
 //! frame, ready to meet the remembered steps again further out.
 //!
+//! What is remembered need not be the last stack: the compare alone decides, so it may be any stack
+//! that has been there. Where the last one does not hold, the one that is to be expected takes its
+//! place (`guesses`) and is compared in the same way (`compare`), before anything is walked.
+//!
 //! The value of rbp is remembered, and compared, only where a step further out uses it.
 //!
 //! The compare only reads words that a fresh walk would read at the same place, in the same order,
@@ -14,9 +18,10 @@
 //! thread has left, or trust a step whose rule reads anything but the return address and one saved
 //! rbp; such steps are taken anew each time.
 
+mod compare;
+mod guesses;
 mod long_stacks;
 mod memory;
-mod tails;
 
 pub(crate) use memory::Memory;
 
@@ -28,11 +33,14 @@ use super::rules::{NearRules, RuleCache};
 use super::step::{Ending, Outcome, Stack, Stepper};
 use crate::snapshot::{SpecialFrame, TruncatedCause};
 use crate::tables::site_tree::{NO_NODE, NodeId, ROOT, SiteTree, TOO_DEEP};
-use memory::{Fresh, NOWHERE, STEPS, Step};
-use tails::LONGEST;
+use guesses::Clue;
+use memory::{Fresh, STEPS, Step};
 
 /// Marks a frame of the tree that is a [`SpecialFrame`]. User space ends far below.
 const SPECIAL: u64 = 1 << 63;
+
+/// Most guesses for one capture.
+const MOST_GUESSES: u32 = 3;
 
 /// How a frame is written in the tree.
 pub(crate) fn special_frame(frame: SpecialFrame) -> u64 {
@@ -86,21 +94,81 @@ impl Walker {
     pub(crate) fn capture(&self, memory: &mut Memory, start: Registers) -> Captured {
         let stack = Stack::around(start.sp, &self.bounds);
         memory.enter(&stack);
+        let clue = match self.is_remembered(memory, start, &stack) {
+            Ok(node) => return self.captured(memory, node),
+            Err(clue) => clue,
+        };
+        if !self.is_placed(memory, clue, start) {
+            return self.walk_anew(memory, start, &stack, clue);
+        }
+        match self.is_remembered(memory, start, &stack) {
+            Ok(node) => self.captured(memory, node),
+            Err(clue) => self.guess_on(memory, start, &stack, clue),
+        }
+    }
+
+    /// The stack from `start` outward, after a guess that was wrong.
+    #[cold]
+    #[inline(never)]
+    fn guess_on(
+        &self,
+        memory: &mut Memory,
+        start: Registers,
+        stack: &Stack,
+        mut clue: Clue,
+    ) -> Captured {
+        for _ in 1..MOST_GUESSES {
+            if !self.is_placed(memory, clue, start) {
+                break;
+            }
+            clue = match self.is_remembered(memory, start, stack) {
+                Ok(node) => return self.captured(memory, node),
+                Err(clue) => clue,
+            };
+        }
+        self.walk_anew(memory, start, stack, clue)
+    }
+
+    /// Whether the memory has been made to hold what the clue lets expect.
+    #[inline(always)]
+    fn is_placed(&self, memory: &mut Memory, clue: Clue, start: Registers) -> bool {
+        let steps = memory.steps.as_mut_ptr();
+        // SAFETY: the memory's own.
+        unsafe {
+            memory
+                .guesses
+                .place(clue, start, steps, &mut memory.innermost)
+        }
+    }
+
+    /// The remembered stack, of which this is the node.
+    #[inline(always)]
+    fn captured(&self, memory: &Memory, node: NodeId) -> Captured {
+        Captured {
+            node: match node {
+                TOO_DEEP => self.cut(memory),
+                node => node,
+            },
+            truncated: memory.ending.cause(),
+        }
+    }
+
+    /// The stack from `start` outward, where not all of it is as remembered.
+    #[inline(never)]
+    fn walk_anew(
+        &self,
+        memory: &mut Memory,
+        start: Registers,
+        stack: &Stack,
+        clue: Clue,
+    ) -> Captured {
         let Some(near) = self.stepper.rules.near_rules() else {
             return Captured {
                 node: NO_NODE,
                 truncated: None,
             };
         };
-        // SAFETY: the first of all steps, or one in use.
-        let begins_elsewhere = unsafe { !(*memory.innermost).begins_like(start) };
-        if begins_elsewhere && let Some(node) = self.along_tail(memory, start, &stack) {
-            return Captured {
-                node,
-                truncated: memory.ending.cause(),
-            };
-        }
-        let (joined, new) = self.walk(memory, near, start, &stack);
+        let (joined, new) = self.walk(memory, near, start, stack);
         // SAFETY: both point into the arrays. Where they are full, nothing is filed.
         let (joined, fresh, last) = unsafe {
             let fresh = new.offset_from_unsigned(memory.fresh.as_ptr());
@@ -110,29 +178,9 @@ impl Walker {
             return self.innermost(memory, joined, fresh);
         }
         let node = self.file(memory, joined, new, last.cast_mut());
-        if begins_elsewhere && fresh <= LONGEST {
-            // SAFETY: a step in use, with these behind it.
-            unsafe { memory.tails.learn(joined, fresh) };
-        }
-        Captured {
-            node,
-            truncated: memory.ending.cause(),
-        }
-    }
-
-    /// The node, where the stack is one of the tails that are known and the rest is as remembered.
-    #[inline(always)]
-    fn along_tail(&self, memory: &mut Memory, start: Registers, stack: &Stack) -> Option<NodeId> {
-        let tail = memory.tails.find(start, memory.innermost)?;
-        // SAFETY: the tail leads from the start of the walk to this step, which is in use.
-        let changed = unsafe { self.first_change(memory, tail.joined(), stack) };
-        if changed != memory.steps.as_ptr() {
-            return None;
-        }
-        let last = tail.follow();
-        memory.innermost = last;
-        // SAFETY: a step in use.
-        Some(unsafe { (*last).node })
+        let last = memory.count();
+        memory.guesses.learn(clue, &memory.steps, last);
+        self.captured(memory, node)
     }
 
     /// Walks until the end, or until the rest is proved to be as remembered. Returns the innermost of
@@ -204,78 +252,6 @@ impl Walker {
         }
     }
 
-    /// Compares the remembered steps from `innermost` outward with the stack. Returns the first step
-    /// that leads elsewhere now; the one before all steps if there is none.
-    ///
-    /// # Safety
-    /// `innermost` is one of the steps in use, and its stack pointer that of the walk under way or
-    /// above.
-    #[inline(always)]
-    unsafe fn first_change(
-        &self,
-        memory: &Memory,
-        innermost: *const Step,
-        stack: &Stack,
-    ) -> *const Step {
-        let steps: *const Step = memory.steps.as_ptr();
-        let mut at = opaque(innermost);
-        loop {
-            // SAFETY: between `steps` and `innermost`: the outermost step, at 1, leads nowhere
-            // plainly, and is the last that is looked at.
-            unsafe {
-                // By fours, since most stacks change at their innermost end alone.
-                'plain: loop {
-                    for outward in 0..4 {
-                        let step = at.sub(outward);
-                        if !(*step).plainly_leads_to(&*step.sub(1)) {
-                            at = step;
-                            break 'plain;
-                        }
-                    }
-                    at = at.sub(4);
-                }
-                let check = (*at).check;
-                if check.compares_base() {
-                    if !self.base_agrees(&*at, &*at.sub(1)) {
-                        return at;
-                    }
-                } else if check.is_by_words() {
-                    return at;
-                } else if check == Check::END {
-                    return steps;
-                } else if !self.is_unchanged(memory, index(steps, at), stack) {
-                    return at;
-                } else if index(steps, at) == 1 {
-                    return steps;
-                }
-                at = at.sub(1);
-            }
-        }
-    }
-
-    /// Whether a step that compares rbp as well leads to that caller.
-    ///
-    /// # Safety
-    /// As for [`Step::plainly_leads_to`].
-    #[inline(always)]
-    unsafe fn base_agrees(&self, step: &Step, caller: &Step) -> bool {
-        // SAFETY: a walk of this very stack has read both words, as `plainly_leads_to` says.
-        unsafe {
-            Stack::read(caller.at.sp - 8) == caller.at.return_address
-                && Stack::read(step.at.sp + step.check.saved_base_offset()) == caller.at.bp
-        }
-    }
-
-    /// Whether a step that words alone do not tell leads where it led.
-    #[inline(never)]
-    fn is_unchanged(&self, memory: &Memory, index: usize, stack: &Stack) -> bool {
-        let step = &memory.steps[index];
-        match self.stepper.step(step.at, stack) {
-            Outcome::Caller(registers, _) => index > 1 && memory.steps[index - 1].is(registers),
-            Outcome::Ended(ending, _) => index == 1 && ending == memory.ending,
-        }
-    }
-
     /// rbp of the caller of a remembered step that still leads where it led, if that of the frame is
     /// `bp`: what is remembered may be out of date where it is dead.
     #[inline(always)]
@@ -312,12 +288,15 @@ impl Walker {
             (node, check) = (self.parent_of_all(memory.ending), Check::END);
         }
         let mut step = joined;
+        // SAFETY: points into the array.
+        let joined = unsafe { index(memory.steps.as_ptr(), joined) };
+        let mut path = memory.guesses.path(joined);
+        let mut name = memory.guesses.names_from(joined);
         let tree = self.tree.view();
         while step != last {
             // SAFETY: as many new steps as there are from `joined` to `last`.
             unsafe {
                 (new, step) = (opaque(new.sub(1)), opaque(step.add(1)).cast_mut());
-                (*step).compared = (sp - 8) as *const u64;
                 let Fresh { at, check: own } = (*new).copied();
                 (*step).at = at;
                 check = match own.is_whole_before(check) {
@@ -325,18 +304,16 @@ impl Walker {
                     false => own.before(check),
                 };
                 (*step).check = check;
-                if !check.is_plain() {
-                    (*step).compared = NOWHERE;
-                }
+                (*step).compared = Step::compared(check, sp);
                 sp = at.sp;
                 node = tree.child(node, at.pc());
                 (*step).node = node;
+                path = guesses::path(path, at);
+                name = name.add(1);
+                name.write(path);
             }
         }
-        match node {
-            TOO_DEEP => self.cut(memory),
-            node => node,
-        }
+        node
     }
 
     fn parent_of_all(&self, ending: Ending) -> NodeId {

@@ -3,7 +3,7 @@
 use super::super::Registers;
 use super::super::check::Check;
 use super::super::step::{Ending, Stack};
-use super::tails::Tails;
+use super::guesses::Guesses;
 use crate::tables::site_tree::NodeId;
 
 /// A stack of so many frames is too deep: its outermost ones are not looked for, so that the time
@@ -22,8 +22,8 @@ pub(crate) struct Memory {
     /// Outermost first, each at a lower address than the one before. The first one is above all
     /// stacks, so that a search outward always ends.
     pub(super) steps: [Step; STEPS + 1],
-    /// Ends of stacks that may come again.
-    pub(super) tails: Tails,
+    /// What may come next.
+    pub(super) guesses: Guesses,
     /// New steps of the walk under way, innermost first.
     pub(super) fresh: [Fresh; STEPS],
 }
@@ -51,14 +51,14 @@ pub(super) struct Fresh {
 
 /// No frame returns to the address that is here.
 static NO_RETURN_ADDRESS: u64 = 0;
-pub(super) const NOWHERE: *const u64 = &raw const NO_RETURN_ADDRESS;
+const NOWHERE: *const u64 = &raw const NO_RETURN_ADDRESS;
 
 impl Memory {
     /// Forgets everything: the next stack may be another thread's, or a walk was left half-way.
     pub(crate) fn forget(&mut self) {
         // No stack ends there.
         self.stack_end = 0;
-        self.tails.forget();
+        self.guesses.forget();
     }
 
     /// Forgets the last stack, if it was another one than that which ends there.
@@ -85,6 +85,15 @@ impl Memory {
 }
 
 impl Step {
+    /// What [`Self::compared`] is for a step of this check, to a caller with this stack pointer.
+    #[inline(always)]
+    pub(super) fn compared(check: Check, outward_sp: u64) -> *const u64 {
+        match check.is_plain() {
+            true => (outward_sp - 8) as *const u64,
+            false => NOWHERE,
+        }
+    }
+
     /// Whether this is the same frame at the same place, with whatever rbp.
     #[inline(always)]
     pub(super) fn begins_like(&self, at: Registers) -> bool {

@@ -4,9 +4,9 @@
 mod call_shapes;
 mod call_trees;
 mod deep;
-mod ends;
 #[path = "../../../tests/inner/full_unwind.rs"]
 mod full_unwind;
+mod guesses;
 mod limits;
 mod loading;
 mod probe;

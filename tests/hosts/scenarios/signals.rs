@@ -14,8 +14,8 @@ use std::ffi::{c_int, c_void};
 use std::hint::black_box;
 use std::mem::{transmute, zeroed};
 use std::ptr::null_mut;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Barrier, OnceLock};
 use std::thread;
 
 /// Signals whose handlers have allocated.
@@ -98,11 +98,14 @@ pub(crate) fn storm_of_signals() {
     };
     let wanted = storm(5_000);
     let is_over = AtomicBool::new(false);
+    // The standard library's signal stacks are too small for some inner allocators.
+    let all_have_theirs = Barrier::new(5);
     thread::scope(|scope| {
         for seed in 0..4 {
-            let is_over = &is_over;
+            let (is_over, all_have_theirs) = (&is_over, &all_have_theirs);
             scope.spawn(move || {
                 use_small_signal_stack();
+                all_have_theirs.wait();
                 let mut random = Rng::with_seed(seed);
                 while !is_over.load(Relaxed) {
                     churn(&mut random, 50);
@@ -110,6 +113,7 @@ pub(crate) fn storm_of_signals() {
             });
         }
         use_small_signal_stack();
+        all_have_theirs.wait();
         // SAFETY: reads the local above.
         let result = unsafe { libc::setitimer(libc::ITIMER_PROF, &raw const timer, null_mut()) };
         assert_eq!(result, 0);

@@ -42,8 +42,8 @@ fn random_trees(fixture: &Fixture, shapes: &Shapes, seed: u8) -> [usize; 4] {
     let probe = RefCell::new(Probe::new(fixture));
     let outcome = TestRunner::new_with_rng(config, rng).run(&call_trees(), |calls| {
         let mut probe = probe.borrow_mut();
-        // The second time over, much is as remembered.
-        for _ in 0..2 {
+        // The second time over, much is as remembered, and the fourth time much is guessed.
+        for _ in 0..4 {
             shapes.run(&calls, &mut || probe.check());
         }
         probe.outcome().map_err(TestCaseError::fail)

@@ -50,6 +50,10 @@ pub(super) struct Probe<'a> {
     pub(super) truncated: usize,
     /// Stacks with so many frames that they are not walked to their end.
     pub(super) too_deep: usize,
+    /// Guesses that were the stack, of those that were looked at.
+    pub(super) right: usize,
+    /// Guesses that were made, and were another stack.
+    pub(super) wrong: usize,
     /// Kept rather than panicked with: a call tree may catch panics.
     failures: Vec<String>,
 }
@@ -67,6 +71,8 @@ impl<'a> Probe<'a> {
             deepest: 0,
             truncated: 0,
             too_deep: 0,
+            right: 0,
+            wrong: 0,
             failures: Vec::new(),
         };
         probe.check();
@@ -79,12 +85,32 @@ impl<'a> Probe<'a> {
     pub(super) fn check(&mut self) {
         let here = Registers::here();
         let walker = &self.fixture.walker;
+        let guessed = self.guess(here);
         let captured = walker.capture(self.memory, here);
+        if let Some(node) = guessed {
+            match node == captured.node {
+                true => self.right += 1,
+                false => self.wrong += 1,
+            }
+        }
         self.no_memory.forget();
         let fresh = walker.capture(self.no_memory, here);
         self.theirs.clear();
         full_unwind(&mut self.theirs);
         self.compare(here, captured, fresh);
+    }
+
+    /// The node that is to be expected, if there is any such: at every other capture, since what is then
+    /// captured is the second guess.
+    fn guess(&mut self, here: Registers) -> Option<NodeId> {
+        let walker = &self.fixture.walker;
+        let stack = Stack::around(here.sp, &walker.bounds);
+        self.memory.enter(&stack);
+        let remembered = walker.is_remembered(self.memory, here, &stack);
+        let clue = remembered.err().filter(|_| self.captures % 2 == 1)?;
+        let is_placed = walker.is_placed(self.memory, clue, here);
+        // SAFETY: a step in use.
+        is_placed.then(|| unsafe { (*self.memory.innermost).node })
     }
 
     fn compare(&mut self, here: Registers, captured: Captured, fresh: Captured) {
@@ -135,9 +161,9 @@ impl<'a> Probe<'a> {
         }
     }
 
-    /// Ends of stacks that are known by now.
-    pub(super) fn tails_known(&self) -> usize {
-        self.memory.tails.known()
+    /// Stacks that can be guessed by now.
+    pub(super) fn guesses_known(&self) -> usize {
+        self.memory.guesses.known()
     }
 
     /// What was wrong, if anything was.
