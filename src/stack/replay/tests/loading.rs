@@ -26,22 +26,29 @@ fn pair(builder: &Builder) -> [std::path::PathBuf; 2] {
     ]
 }
 
+/// Takes room where the next library would have come to lie, so that it lies elsewhere, by other pages.
+fn occupy(tries: usize) {
+    crate::platform::map_zeroed((64 + tries % 16) << 12).expect("a mapping");
+}
+
 #[test]
 fn a_library_that_replaces_another_at_its_place_is_followed() {
     let builder = Builder::new();
     let [first, second] = pair(&builder);
     let fixture = Fixture::new(256);
     let mut probe = Probe::new(&fixture);
-    // Other threads of this program map memory too, so it takes tries until one is where the other
-    // was.
-    let replaced = (0..1_000).find_map(|_| {
+    // Made here, since it would come to lie beside the first library and leave too little room.
+    let memory = probe::memory();
+    // Where a library comes to lie depends on what lies around it, and other threads of this program
+    // map memory too: it takes tries until one is where the other was.
+    let replaced = (0..1_000).find_map(|tries| {
         let library = Library::open(&first);
         let place = library.place();
         // The library is not listed yet: stacks end there, and say so.
         let mut cause = None;
         library.call(1, 100, &mut || {
             let here = Registers::here();
-            cause = fixture.walker.capture(probe::memory(), here).truncated;
+            cause = fixture.walker.capture(memory, here).truncated;
         });
         assert_eq!(cause, Some(TruncatedCause::UnknownModule));
         assert!(fixture.walker.stepper.modules.is_refresh_wanted());
@@ -52,6 +59,7 @@ fn a_library_that_replaces_another_at_its_place_is_followed() {
             true => Some(library),
             false => {
                 library.close();
+                occupy(tries);
                 None
             }
         }
