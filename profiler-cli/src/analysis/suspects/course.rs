@@ -34,8 +34,10 @@ pub struct Course {
     pub range: f64,
     /// How many equal independent steps would be as certain as this growth.
     pub steps: f64,
-    /// Growth has slowed down to less than half, or nearly ended.
+    /// Growth has slowed down to less than half, or nearly ended, by time and by work.
     pub slows: bool,
+    /// The same by one of them at least.
+    pub flattens: bool,
     /// Growth came in one step.
     pub is_step: bool,
     /// It fell in bulk at least once.
@@ -85,6 +87,7 @@ impl Course {
             range,
             steps,
             slows: paces(times, work).all(|pace| slows(pace, values, steps)),
+            flattens: paces(times, work).any(|pace| slows(pace, values, steps)),
             is_step: paces(times, work).all(|pace| is_step(pace, values)),
             falls: largest_fall > BULK * range && range > 0.0,
             drift,

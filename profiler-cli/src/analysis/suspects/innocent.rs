@@ -23,10 +23,11 @@ impl Frame {
         if self.times.len() < LEAST_SNAPSHOTS {
             return Class::TooLittle;
         }
-        if course.slows || course.is_step {
+        let turns_over = finding.turnover.freed_share() >= TURNS_OVER;
+        // What is never freed, and grows as ever with each unit of work, has not flattened.
+        if course.slows || course.is_step || turns_over && course.flattens {
             return Class::Warming;
         }
-        let turns_over = finding.turnover.freed_share() >= TURNS_OVER;
         if turns_over && finding.turnover.follows_load {
             return Class::Stable;
         }
