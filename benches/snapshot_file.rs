@@ -53,6 +53,7 @@ fn snapshot(sites: usize) -> Snapshot {
             },
             ..Sites::default()
         },
+        graph: None,
         symbols: None,
         complete: true,
     }

@@ -13,13 +13,15 @@
 
 use std::process::ExitCode;
 
+use quantum::drive::service;
+
 mod replay;
 // As a file of its own, and not below `replay`: it is the very service of the other example.
 #[path = "widget_service.rs"]
 mod widget_service;
 
 fn main() -> ExitCode {
-    if let Some(code) = replay::service::be_the_service() {
+    if let Some(code) = service::be_the_service(widget_service::main) {
         return code;
     }
     match replay::replay() {

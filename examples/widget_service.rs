@@ -8,14 +8,14 @@
 
 use std::process::ExitCode;
 
-pub(crate) mod widget;
+use quantum::widget::{options, service};
 
 #[tokio::main]
 pub(crate) async fn main() -> ExitCode {
     heaplens::profile!();
-    let options = match widget::options::Options::parse(std::env::args().skip(1)) {
+    let options = match options::Options::parse(std::env::args().skip(1)) {
         Ok(options) if options.help => {
-            print!("{}", widget::options::HELP);
+            print!("{}", options::HELP);
             return ExitCode::SUCCESS;
         }
         Ok(options) => options,
@@ -24,7 +24,7 @@ pub(crate) async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match widget::service::run(options).await {
+    match service::run(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("widget_service: {error}");

@@ -14,8 +14,8 @@ use std::fmt;
 /// In sampled mode, has the calling thread draw its samples from this seed from here on, so that a
 /// simulation can be repeated.
 pub fn seed_sampling(seed: u64) {
-    if let Some(settings) = recorder::settings().filter(|s| s.mode == Mode::Sampled) {
-        recorder::sampled::seed(seed, settings.sample_bytes);
+    if let Some(recorder) = recorder::global().filter(|r| r.settings().mode == Mode::Sampled) {
+        recorder::sampled::seed(seed, recorder.sampling_mean());
     }
 }
 

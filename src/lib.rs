@@ -5,12 +5,14 @@
 //!
 //! Without the feature `recorder`, which is on by default, only [`mod@snapshot`] is left: the
 //! format of the files, for programs that read them. The feature `pprof` adds a writer of pprof
-//! profiles.
+//! profiles, `http` an endpoint, and `testing` assertions for tests.
 
 #[cfg(feature = "recorder")]
 mod allocator;
 #[cfg(feature = "recorder")]
 mod control;
+#[cfg(feature = "recorder")]
+mod graph;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;
@@ -25,6 +27,8 @@ pub mod snapshot;
 mod stack;
 #[cfg(feature = "recorder")]
 mod tables;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 #[cfg(feature = "recorder")]
 pub use allocator::Allocator;
@@ -39,8 +43,8 @@ pub use control::set_uptime;
 pub use control::start_from_macro;
 #[cfg(feature = "recorder")]
 pub use control::{
-    Config, Profiler, Signal, SnapshotError, StartError, snapshot, snapshot_in_memory, start,
-    work_done,
+    ChangeError, Config, Profiler, Signal, SnapshotError, StartError, iterate, mark, set_mode,
+    set_sample_bytes, snapshot, snapshot_graph, snapshot_in_memory, start, work_done,
 };
 #[cfg(feature = "recorder")]
 pub use settings::Mode;
@@ -93,3 +97,8 @@ macro_rules! profile {
 #[cfg(all(doctest, feature = "recorder"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Compiles the examples of the guide to tests.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../docs/testing.md")]
+struct TestingGuide;

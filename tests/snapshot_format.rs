@@ -1,5 +1,8 @@
 //! Holds `docs/snapshot-format.md` to the format: what is written is described there.
 
+use heaplens::snapshot::graph::{
+    Dominators, Edges, Graph as HeapGraph, Groups, Links, Members, Role, RootKind, Roots, Verdicts,
+};
 use heaplens::snapshot::*;
 use serde_json::Value;
 use std::fs;
@@ -51,12 +54,70 @@ fn full() -> Snapshot {
             live_bytes_variance: vec![1.0],
             total_bytes_variance: vec![1.0],
         },
+        graph: Some(graph()),
         symbols: Some(Symbols {
             first_frame: vec![0, 0],
             sources: vec![SymbolSource::Missing],
             ..Symbols::default()
         }),
         complete: true,
+    }
+}
+
+fn graph() -> HeapGraph {
+    HeapGraph {
+        sites: Verdicts {
+            site: vec![0],
+            held_bytes: vec![1],
+            held_count: vec![1],
+            foreign_bytes: vec![1],
+            foreign_count: vec![1],
+            unreached_bytes: vec![1],
+            unreached_count: vec![1],
+        },
+        groups: Groups {
+            cycle: vec![true],
+            instances: vec![1],
+            blocks: vec![1],
+            bytes: vec![1],
+            first_member: vec![0, 1],
+            first_link: vec![0, 1],
+            members: Members {
+                site: vec![0],
+                role: vec![Role::Cycle],
+                count: vec![1],
+                bytes: vec![1],
+            },
+            links: Links {
+                from: vec![0],
+                offset: vec![0],
+                to: vec![0],
+                count: vec![1],
+            },
+            ..Groups::default()
+        },
+        roots: Some(Roots {
+            kind: vec![RootKind::Global],
+            module: vec![SPECIAL_MODULE],
+            address: vec![0],
+            count: vec![1],
+            bytes: vec![1],
+        }),
+        edges: Some(Edges {
+            holder: vec![-1],
+            offset: vec![0],
+            held: vec![0],
+            count: vec![1],
+            bytes: vec![1],
+        }),
+        dominators: Some(Dominators {
+            parent: vec![-1],
+            holder: vec![0],
+            count: vec![1],
+            own_bytes: vec![1],
+            retained_bytes: vec![1],
+        }),
+        ..HeapGraph::default()
     }
 }
 
@@ -112,6 +173,19 @@ fn every_word_and_code_is_described() {
         Interval, Signal, Growth, Limit, Peak, Exit, Panic, Request, Mark, Graph,
     ] {
         assert!(describes(&page, reason.slug()), "{reason:?}");
+    }
+    let roles = [Role::Cycle, Role::Forgotten, Role::Hanging].map(serde_json::to_value);
+    let kinds = [
+        RootKind::Global,
+        RootKind::Stack,
+        RootKind::ThreadLocal,
+        RootKind::Register,
+        RootKind::Foreign,
+    ];
+    for word in roles.into_iter().chain(kinds.map(serde_json::to_value)) {
+        let word = word.expect("a word is JSON");
+        let word = word.as_str().expect("a word");
+        assert!(describes(&page, word), "{word}");
     }
     let mut special = 0;
     for code in 1..32 {

@@ -4,16 +4,16 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use heaplens_cli::analysis::diff::{Diff, Side, diff};
-use heaplens_cli::analysis::suspects::{Class, Finding, suspects};
 use heaplens_cli::input;
 use heaplens_cli::profile::{NodeId, Profile, Values};
 use heaplens_cli::render::differential::{self, View};
 use heaplens_cli::render::escape::printable;
 
 use super::run::Run;
+use quantum::drive::suspects::{self, Judged, place};
 
 /// A part of the service that memory belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,15 +116,6 @@ pub(crate) struct Evidence {
     pub(crate) suspects: Vec<Judged>,
 }
 
-/// An owner that `heaplens suspects` names.
-#[derive(Debug, Clone)]
-pub(crate) struct Judged {
-    pub(crate) owner: String,
-    pub(crate) class: Class,
-    /// The type whose memory it retains, where names tell.
-    pub(crate) retained: Option<String>,
-}
-
 /// Reads the snapshots of a run. Draws the growth after warm-up to `svg`, where there is one.
 pub(crate) fn gather(run: &Run, svg: Option<&Path>) -> Result<Evidence, String> {
     let [start, warm, end] = [load(&run.start)?, load(&run.warm)?, load(&run.end)?];
@@ -173,7 +164,7 @@ pub(crate) fn gather(run: &Run, svg: Option<&Path>) -> Result<Evidence, String> 
             .find(|&node| is_compose(end.name(node)))
             .and_then(|node| place(&end, node)),
         compose_in_widest_path: widest.iter().any(|&node| is_compose(name(&diff, node))),
-        suspects: suspicions(&run.early)?,
+        suspects: suspects::judge(&run.early)?,
         owners: diff
             .owners()
             .iter()
@@ -193,27 +184,6 @@ fn load(snapshot: &Path) -> Result<Profile, String> {
     let loaded = input::load([snapshot], &input::Options::default(), &mut input::quiet)
         .map_err(|error| error.to_string())?;
     Ok(loaded.profile)
-}
-
-/// The classes of all owners that `heaplens suspects` names.
-fn suspicions(files: &[PathBuf]) -> Result<Vec<Judged>, String> {
-    let explain = |error: heaplens_cli::Error| error.to_string();
-    let mut notes = Vec::new();
-    let runs = input::runs(files, &mut input::quiet, &mut notes).map_err(explain)?;
-    let run = runs.first().ok_or("no snapshots to judge")?;
-    let options = input::Options::default();
-    let history =
-        input::history::load(run, &options, &mut input::quiet, &mut notes).map_err(explain)?;
-    let suspects = suspects(&history);
-    let profile = &history.profile;
-    let judged = |finding: &Finding| Judged {
-        owner: printable(profile.name(finding.node)).into_owned(),
-        class: finding.class,
-        retained: profile
-            .retained_type(finding.site())
-            .map(|retained| printable(&retained).into_owned()),
-    };
-    Ok(suspects.findings.iter().map(judged).collect())
 }
 
 fn draw(diff: &Diff<'_>, svg: &Path) -> std::io::Result<()> {
@@ -271,12 +241,4 @@ fn widest_path(diff: &Diff<'_>) -> Vec<NodeId> {
         next = widest_call[node as usize].filter(|&call| width[call as usize] > 0);
     }
     path
-}
-
-/// File and line of a node, the file as seen from the folder of the examples.
-fn place(profile: &Profile, node: NodeId) -> Option<String> {
-    let frame = profile.frame(node);
-    let file = profile.frames().file(frame.function)?;
-    let file = file.rsplit_once("examples/").map_or(file, |(_, file)| file);
-    Some(format!("{}:{}", printable(file), frame.line))
 }

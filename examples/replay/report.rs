@@ -7,8 +7,8 @@ use console::style;
 use heaplens_cli::render::units;
 
 use super::evidence::{Evidence, Memory, Part};
-use super::load::Times;
 use super::run::Run;
+use quantum::drive::load::Times;
 
 /// Owners that the report names.
 const OWNERS: usize = 6;

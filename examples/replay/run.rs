@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::load::{Script, Times, send};
 use super::progress::Progress;
-use super::service::{Client, Service};
+use quantum::drive::load::{Script, Times, send};
+use quantum::drive::service::{Client, Service};
 
 /// The seed of the load. Both runs get the same requests.
 const SEED: u64 = 0x51_0e_a5;

@@ -2,8 +2,9 @@
 
 use heaplens_cli::analysis::suspects::Class;
 
-use super::evidence::{Evidence, Judged, Part};
+use super::evidence::{Evidence, Part};
 use super::run::Run;
+use quantum::drive::suspects::Judged;
 
 /// The least share of the growth that must lead through `compose`.
 const LEAST_SHARE: f64 = 0.60;
@@ -118,6 +119,7 @@ mod tests {
     fn judged(owner: &str, class: Class) -> Judged {
         Judged {
             owner: owner.to_owned(),
+            place: None,
             class,
             retained: Some("Vec<u8>".to_owned()),
         }

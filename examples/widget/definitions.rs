@@ -13,9 +13,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 /// The most panes of one widget.
-pub(crate) const MAX_PANES: usize = 64;
+pub const MAX_PANES: usize = 64;
 /// The deepest nesting of panes.
-pub(crate) const MAX_DEPTH: usize = 8;
+pub const MAX_DEPTH: usize = 8;
 /// The most definitions that the database takes.
 pub(crate) const MAX_DEFINITIONS: u64 = 10_000;
 /// The longest name or title, in characters.
@@ -46,24 +46,30 @@ const SCHEMA: &str = "
 /// What a widget consists of. The first pane is the root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Definition {
+pub struct Definition {
     /// Its id; the one in the request's path counts, so bodies have none.
     #[serde(skip)]
-    pub(crate) id: u64,
-    pub(crate) name: String,
-    pub(crate) panes: Vec<PaneDefinition>,
+    pub id: u64,
+    /// What it is called, 1 to 200 characters.
+    pub name: String,
+    /// At least one, at most [`MAX_PANES`].
+    pub panes: Vec<PaneDefinition>,
 }
 
 /// What a pane shows, and the pane that it is nested in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct PaneDefinition {
+pub struct PaneDefinition {
     /// Index of the pane around this one; none for the root, and less than this pane's own index.
-    pub(crate) parent: Option<usize>,
-    pub(crate) title: String,
-    pub(crate) levels: u8,
-    pub(crate) width: u16,
-    pub(crate) height: u16,
+    pub parent: Option<usize>,
+    /// What stands above it, 1 to 200 characters.
+    pub title: String,
+    /// How many energy levels are plotted, 1 to 16.
+    pub levels: u8,
+    /// In pixels, 8 to 1,024.
+    pub width: u16,
+    /// In pixels, 8 to 1,024.
+    pub height: u16,
 }
 
 impl Definition {

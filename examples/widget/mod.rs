@@ -21,9 +21,9 @@
 
 pub(crate) mod cache;
 pub(crate) mod compose;
-pub(crate) mod definitions;
+pub mod definitions;
 pub(crate) mod layout_index;
-pub(crate) mod options;
+pub mod options;
 pub(crate) mod render;
-pub(crate) mod service;
+pub mod service;
 pub(crate) mod sqlite_memory;

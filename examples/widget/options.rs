@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::compose::Links;
 
 /// The text that `--help` prints.
-pub(crate) const HELP: &str = "\
+pub const HELP: &str = "\
 The Quantum Widget API, a service that leaks memory.
 
 Usage: widget_service [OPTIONS]
@@ -28,17 +28,18 @@ Example:
 
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Options {
+pub struct Options {
     pub(crate) links: Links,
     pub(crate) listen: SocketAddr,
     pub(crate) database: Option<PathBuf>,
     pub(crate) stop_with_stdin: bool,
-    pub(crate) help: bool,
+    /// Whether they ask for [`HELP`] and nothing else.
+    pub help: bool,
 }
 
 impl Options {
     /// Reads the arguments that follow the program's name.
-    pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
+    pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let mut options = Self {
             links: Links::Strong,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),

@@ -72,7 +72,7 @@ impl App {
 
 /// Runs the service until it is told to stop: by a signal, by a request, or by the end of the
 /// standard input where the options say so. Prints its address once it listens.
-pub(crate) async fn run(options: Options) -> Result<(), String> {
+pub async fn run(options: Options) -> Result<(), String> {
     super::sqlite_memory::use_rust_allocator()?;
     let definitions = Definitions::open(options.database.as_deref())
         .map_err(|error| format!("cannot open the database: {error}"))?;

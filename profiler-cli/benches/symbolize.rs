@@ -66,6 +66,7 @@ fn snapshot(program: &PathBuf) -> Snapshot {
                 .collect(),
         },
         sites: Sites::default(),
+        graph: None,
         symbols: None,
         complete: true,
     }

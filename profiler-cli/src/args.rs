@@ -1,18 +1,26 @@
 //! The command line: what can be asked for, and how it is explained.
 
+mod diff;
 mod export;
-mod report;
+mod gate;
+mod http;
+mod leaks;
+mod live;
+mod profile;
+mod time;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::diff::{DiffArgs, DiffFormat};
 pub use self::export::{ExportArgs, ExportFormat};
-pub use self::report::ReportArgs;
+pub use self::gate::{CheckArgs, CheckFormat, ExecuteArgs, GateArgs};
+pub use self::http::{HttpArgs, TokenArgs};
+pub use self::leaks::{GraphArgs, RetainedArgs};
+pub use self::live::{SnapshotArgs, WatchArgs};
+pub use self::profile::{ProfileArgs, ViewArgs};
 use crate::analysis::top::{By, Sort};
-use crate::input;
-use crate::profile::owner::Workspace;
-use crate::profile::{Filter, OwnCrates};
 use crate::render::units::parse_bytes;
 
 /// Shows which code allocated the memory that a Rust program still holds.
@@ -30,8 +38,14 @@ const AFTER: &str = "\
 Examples:
   heaplens top heaplens/heaplens.shop.*.exit.json.gz
   heaplens diff before.json.gz after.json.gz -o growth.svg
+  heaplens top http://127.0.0.1:6070
 
-Exit codes: 0 done, 2 wrong usage or an input that cannot be read.";
+Wherever a snapshot is read there may be several: a quoted glob, a URL, or @LIST, a file that names more
+of them, one a line (@- is the standard input). Of URLs, the address of a heaplens endpoint,
+http://HOST:PORT, is a snapshot that is taken now, or the service's folder where a folder would do; any
+other is a file to fetch, such as http://HOST:PORT/debug/pprof/heap?seconds=30.
+
+Exit codes: 0 done, 1 a check failed, 2 wrong usage or an input that cannot be read.";
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -50,9 +64,10 @@ pub enum Command {
     /// Shows what grew between two snapshots
     ///
     /// As SVG, a differential flamegraph: width is bytes by which paths grew or shrank, colour tells
-    /// what grew, what is new, what shrank and what is gone. As text, the paths that grew most, then what is new and what is gone. Different builds
-    /// compare: a function is the same if its name and its file are, whatever its lines.
-    #[command(after_help = DIFF)]
+    /// what grew, what is new, what shrank and what is gone. As text, the paths that grew most, then what
+    /// is new and what is gone. Different builds compare: a function is the same if its name and its file
+    /// are, whatever its lines. Each side may be of many processes.
+    #[command(after_help = diff::EXAMPLES)]
     Diff(DiffArgs),
     /// Names the code that leaks, and clears what does not
     ///
@@ -61,6 +76,33 @@ pub enum Command {
     /// enough.
     #[command(after_help = SUSPECTS)]
     Suspects(SuspectsArgs),
+    /// Shows what no pointer reaches any more: reference cycles, and what was forgotten
+    ///
+    /// Of a snapshot with a graph of the heap: the kinds of blocks to which no pointer was found, with the
+    /// cycles that they form and the stacks that allocate them, and how much is held.
+    #[command(after_help = leaks::LEAKS)]
+    Leaks(GraphArgs),
+    /// Shows who holds memory: what would be freed with what, and the way from a root
+    ///
+    /// Of a snapshot whose graph of the heap has dominators: the holders that retain most, each with its own
+    /// bytes and those of all that only it keeps, and the pointers that lead to it from static data, a stack or
+    /// a thread-local.
+    #[command(after_help = leaks::RETAINED)]
+    // Until programs write dominators.
+    #[command(hide = true)]
+    Retained(RetainedArgs),
+    /// Fails if a run leaks or breaks a limit: a gate for pipelines
+    ///
+    /// Judges runs as `suspects` does, of each program the newest with snapshots enough, and holds them
+    /// to a budget and a baseline where there are any. What cannot be told never passes.
+    #[command(after_help = gate::CHECK)]
+    Check(CheckArgs),
+    /// Runs a program with heaplens built in, and checks its snapshots
+    ///
+    /// In exact mode, with a fresh folder for the snapshots. A server is worked by --load, with a
+    /// snapshot before, between and after, and then stopped.
+    #[command(after_help = gate::RUN)]
+    Run(ExecuteArgs),
     /// Writes snapshots in other tools' formats
     ///
     /// pprof for `go tool pprof`, Pyroscope and Parca: allocated and live objects and bytes, with
@@ -72,8 +114,8 @@ pub enum Command {
     ///
     /// The verdict, memory over time, a flamegraph to zoom and search in, and the suspects with
     /// their stacks, in one HTML file that needs no network. Chooses a run as `suspects` does.
-    #[command(after_help = report::EXAMPLES)]
-    Report(ReportArgs),
+    #[command(after_help = REPORT)]
+    Report(RunArgs),
     /// Folds names into a snapshot, so that it can be read without its binaries
     ///
     /// Functions, files, lines and inlined calls are looked up by build id next to the recorded
@@ -86,6 +128,15 @@ pub enum Command {
     /// Program, build id, times, reason, mode, totals, losses, modules.
     #[command(after_help = INSPECT)]
     Inspect(InspectArgs),
+    /// Has a running program take a snapshot, and prints its path once it is whole
+    #[command(after_help = live::SNAPSHOT)]
+    Snapshot(SnapshotArgs),
+    /// Shows a running program: its memory, the rates, and which owners grow
+    ///
+    /// Growth counts from the first look. On a terminal the view stays in its place; elsewhere each look
+    /// is a block of text. A program that is started again is looked at anew.
+    #[command(after_help = live::WATCH)]
+    Watch(WatchArgs),
 }
 
 const TOP: &str = "\
@@ -100,19 +151,18 @@ Examples:
   heaplens flamegraph snapshot.json.gz -o live.svg
   heaplens flamegraph 'pods/*.json.gz' --format folded | inferno-flamegraph > live.svg";
 
-const DIFF: &str = "\
-Examples:
-  heaplens diff before.json.gz after.json.gz -o growth.svg
-  heaplens diff 'monday/*.json.gz' 'tuesday/*.json.gz'
-  heaplens diff before.json.gz after.json.gz --format json | jq '.owners[:3]'";
-
 const SUSPECTS: &str = "\
 Examples:
   heaplens suspects heaplens/
   heaplens suspects 'heaplens/heaplens.shop.*.interval.json.gz' --limit 512MiB
   heaplens suspects heaplens/ --format json | jq '.findings[] | select(.class == \"leak\")'
 
-A leak does not change the exit code.";
+A leak does not change the exit code; with `heaplens check` it does.";
+
+const REPORT: &str = "\
+Examples:
+  heaplens report heaplens/ -o report.html
+  heaplens report before.json.gz after.json.gz -o report.html";
 
 const SYMBOLIZE: &str = "\
 Examples:
@@ -122,47 +172,6 @@ Examples:
 const INSPECT: &str = "\
 Example:
   heaplens inspect snapshot.json.gz";
-
-/// Where names come from, whose code is whose, and what to look at.
-#[derive(Debug, Clone, Default, Args)]
-pub struct ProfileArgs {
-    /// Look for unstripped programs and debug files here too; may be given several times
-    #[arg(long = "debug-dir", value_name = "DIR")]
-    pub debug_dirs: Vec<PathBuf>,
-    /// Count these crates as your own code, beside the program's main crate [default: those of the
-    /// workspace around the current folder, if it builds the program]
-    #[arg(long, value_name = "CRATE,…", value_delimiter = ',')]
-    pub owner_crates: Vec<String>,
-    #[command(flatten)]
-    #[allow(
-        missing_docs,
-        reason = "its type says it, and text here would become help"
-    )]
-    pub filter: Filter,
-}
-
-impl ProfileArgs {
-    pub(crate) fn options(&self) -> input::Options {
-        input::Options {
-            debug_dirs: self.debug_dirs.clone(),
-            own_crates: self.own_crates(),
-            filter: self.filter.clone(),
-            ..input::Options::default()
-        }
-    }
-
-    /// Whoever names crates need not be told of others.
-    fn own_crates(&self) -> OwnCrates {
-        let workspace = match self.owner_crates.is_empty() {
-            true => input::workspace::current(),
-            false => Workspace::default(),
-        };
-        OwnCrates {
-            named: self.owner_crates.clone(),
-            workspace,
-        }
-    }
-}
 
 /// Text or JSON.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -177,15 +186,15 @@ pub enum Format {
 /// Arguments of `heaplens top`.
 #[derive(Debug, Args)]
 pub struct TopArgs {
-    /// Snapshots, or quoted globs; several are added up, as the pods of a fleet
+    /// Snapshots, quoted globs, URLs or @LISTs; several are added up, as the pods of a fleet
     #[arg(required = true, value_name = "SNAP")]
     pub snapshots: Vec<PathBuf>,
     /// What to rank by; growth needs --base
     #[arg(long, value_enum, default_value_t)]
     pub sort: Sort,
-    /// Snapshot, or quoted glob, that growth counts from
+    /// Snapshot, quoted glob, URL or @LIST that growth counts from; may be given several times
     #[arg(long, value_name = "SNAP")]
-    pub base: Option<PathBuf>,
+    pub base: Vec<PathBuf>,
     /// What makes a row: the function that allocates, its owner, or the owner's crate
     #[arg(long, value_enum, default_value_t)]
     pub by: By,
@@ -195,15 +204,12 @@ pub struct TopArgs {
     /// Form of the output
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// Write to this file instead of the standard output
-    #[arg(short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
     #[command(flatten)]
     #[allow(
         missing_docs,
         reason = "its type says it, and text here would become help"
     )]
-    pub profile: ProfileArgs,
+    pub view: ViewArgs,
 }
 
 /// Forms of a flamegraph.
@@ -219,7 +225,7 @@ pub enum FlamegraphFormat {
 /// Arguments of `heaplens flamegraph`.
 #[derive(Debug, Args)]
 pub struct FlamegraphArgs {
-    /// Snapshots, or quoted globs; several are added up, as the pods of a fleet
+    /// Snapshots, quoted globs, URLs or @LISTs; several are added up, as the pods of a fleet
     #[arg(required = true, value_name = "SNAP")]
     pub snapshots: Vec<PathBuf>,
     /// Form of the output [default: by the ending of FILE, else svg]
@@ -228,86 +234,47 @@ pub struct FlamegraphArgs {
     /// Turn the stacks over: what allocates at the bottom, its callers above it
     #[arg(long)]
     pub inverted: bool,
-    /// Write to this file instead of the standard output
-    #[arg(short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
     #[command(flatten)]
     #[allow(
         missing_docs,
         reason = "its type says it, and text here would become help"
     )]
-    pub profile: ProfileArgs,
+    pub view: ViewArgs,
 }
 
-/// Forms of a diff.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DiffFormat {
-    /// A differential flamegraph.
-    Svg,
-    /// For people.
-    Text,
-    /// For programs; docs/json-output.md describes it.
-    Json,
-    /// A line for each path, `outer;inner 12 42`: live bytes before and after.
-    Folded,
-}
-
-/// Arguments of `heaplens diff`.
+/// Which run to judge, and where the judgement goes: `heaplens suspects` and `heaplens report`.
 #[derive(Debug, Args)]
-pub struct DiffArgs {
-    /// The earlier snapshot, or a quoted glob whose files are added up
-    #[arg(value_name = "BEFORE")]
-    pub before: PathBuf,
-    /// The later snapshot, or a quoted glob
-    #[arg(value_name = "AFTER")]
-    pub after: PathBuf,
-    /// Form of the output [default: by the ending of FILE, else text]
-    #[arg(long, value_enum)]
-    pub format: Option<DiffFormat>,
-    /// Paths to show of each kind, 0 for all [default: 10 as text, all as JSON]
-    #[arg(short = 'n', value_name = "N")]
-    pub rows: Option<usize>,
-    /// Turn the stacks of a picture over: what allocates at the bottom, its callers above it
-    #[arg(long)]
-    pub inverted: bool,
-    /// Draw each frame, also where libraries call one another and nothing else changed
-    #[arg(long)]
-    pub all_frames: bool,
-    /// Write to this file instead of the standard output
-    #[arg(short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+pub struct RunArgs {
+    /// Snapshots, quoted globs, @LISTs, folders of snapshots, or endpoints, which stand for their folders
+    #[arg(required = true, value_name = "SNAP|DIR|URL")]
+    pub snapshots: Vec<PathBuf>,
+    /// Memory limit to reckon with, as 512MiB [default: that of the control group]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub limit: Option<u64>,
     #[command(flatten)]
     #[allow(
         missing_docs,
         reason = "its type says it, and text here would become help"
     )]
-    pub profile: ProfileArgs,
+    pub view: ViewArgs,
 }
 
 /// Arguments of `heaplens suspects`.
 #[derive(Debug, Args)]
 pub struct SuspectsArgs {
-    /// Snapshots, quoted globs, or a folder of snapshots
-    #[arg(required = true, value_name = "SNAP|DIR")]
-    pub snapshots: Vec<PathBuf>,
-    /// Memory limit to reckon with, as 512MiB [default: that of the control group]
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub limit: Option<u64>,
     /// Owners to show, 0 for all [default: 10 as text, all as JSON]
     #[arg(short = 'n', value_name = "N")]
     pub rows: Option<usize>,
     /// Form of the output
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// Write to this file instead of the standard output
-    #[arg(short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    // Last, since what stands behind filters would stand under their heading.
     #[command(flatten)]
     #[allow(
         missing_docs,
         reason = "its type says it, and text here would become help"
     )]
-    pub profile: ProfileArgs,
+    pub run: RunArgs,
 }
 
 fn size(text: &str) -> Result<u64, String> {
@@ -317,7 +284,7 @@ fn size(text: &str) -> Result<u64, String> {
 /// Arguments of `heaplens symbolize`.
 #[derive(Debug, Args)]
 pub struct SymbolizeArgs {
-    /// Snapshots, or quoted globs
+    /// Snapshots, quoted globs, URLs or @LISTs
     #[arg(required = true, value_name = "SNAP")]
     pub snapshots: Vec<PathBuf>,
     /// Write to this new file and leave SNAP as it is
@@ -329,12 +296,18 @@ pub struct SymbolizeArgs {
     /// Look for unstripped programs and debug files here too; may be given several times
     #[arg(long = "debug-dir", value_name = "DIR")]
     pub debug_dirs: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(
+        missing_docs,
+        reason = "its type says it, and text here would become help"
+    )]
+    pub http: HttpArgs,
 }
 
 /// Arguments of `heaplens inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// Snapshots, or quoted globs
+    /// Snapshots, quoted globs, URLs or @LISTs
     #[arg(required = true, value_name = "SNAP")]
     pub snapshots: Vec<PathBuf>,
     /// Form of the output
@@ -343,6 +316,12 @@ pub struct InspectArgs {
     /// Write to this file instead of the standard output
     #[arg(short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(
+        missing_docs,
+        reason = "its type says it, and text here would become help"
+    )]
+    pub http: HttpArgs,
 }
 
 /// The number of rows for `-n`: all for 0, `default` for none.

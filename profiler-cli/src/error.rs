@@ -49,6 +49,17 @@ impl Error {
         }
     }
 
+    /// The same, with more to say of it.
+    pub(crate) fn with(self, more: &str) -> Self {
+        match self {
+            Self::Input { file, what } => Self::Input {
+                file,
+                what: what + more,
+            },
+            other => other,
+        }
+    }
+
     /// Whether the reader of the output has gone away, which is no failure: `heaplens top | head`.
     pub fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe)

@@ -20,17 +20,22 @@
 //!
 //! The way of the data, each step a folder: [`input`] reads files and names their addresses,
 //! [`profile`] is the model that all share, [`analysis`] makes rows of it and [`render`] writes
-//! them. Only `input` and the commands touch files.
+//! them. Only `input` and the commands touch files and ask servers.
 
 pub mod analysis;
 pub mod args;
 mod commands;
 mod error;
+#[cfg(target_os = "linux")]
+mod execute;
 pub mod input;
 mod output;
+#[cfg(target_os = "linux")]
+mod process;
 pub mod profile;
 mod progress;
 pub mod render;
+mod screen;
 pub mod symbols;
 
 use std::ffi::OsString;
@@ -44,7 +49,7 @@ pub use error::Error;
 const FAILED: u8 = 2;
 
 /// Runs the command line `args`, the program's name first, and returns its exit code: 0 for done,
-/// 2 for wrong usage or input. Results go to the standard output or into files, all else to the
+/// 1 for a check that failed, 2 for wrong usage or input. Results go to the standard output or into files, all else to the
 /// standard error.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match args::Cli::try_parse_from(args) {
@@ -60,10 +65,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     match commands::run(&cli.command) {
+        Ok(code) => code,
         Err(error) if !error.is_closed_pipe() => {
             eprintln!("heaplens: {error}");
             ExitCode::from(FAILED)
         }
-        _ => ExitCode::SUCCESS,
+        Err(_) => ExitCode::SUCCESS,
     }
 }

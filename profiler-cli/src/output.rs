@@ -92,6 +92,14 @@ pub(crate) fn write_file(
     })
 }
 
+/// Permissions for the owner alone, where there are such.
+pub(crate) fn private() -> Option<fs::Permissions> {
+    #[cfg(unix)]
+    return Some(std::os::unix::fs::PermissionsExt::from_mode(0o600));
+    #[cfg(not(unix))]
+    None
+}
+
 /// A new file beside `target`; nobody else's to read, if its permissions are set later.
 fn draft_of(target: &Path, private: bool) -> io::Result<(PathBuf, File)> {
     let name = target

@@ -14,18 +14,28 @@ impl Progress {
     pub(crate) fn new() -> Self {
         // The target hides itself where the standard error is no terminal.
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(style("{spinner} {msg}"));
         bar.enable_steady_tick(Duration::from_millis(120));
         Self(bar)
     }
 
+    /// Shows what is waited for, without a length.
+    pub(crate) fn wait(&self, what: &str) {
+        self.0.unset_length();
+        self.0.set_style(style("{spinner} {msg}"));
+        self.0.set_message(what.to_owned());
+    }
+
     pub(crate) fn show(&self, step: Step<'_>) {
         match step {
+            Step::Fetching { done, of } => {
+                self.wait(&format!(
+                    "waiting for servers ({done} of {of} have answered)"
+                ));
+            }
             Step::Reading { file, number, of } => {
-                self.0.unset_length();
-                self.0.set_style(style("{spinner} {msg}"));
                 let file = file.to_string_lossy();
-                self.0
-                    .set_message(format!("reading {} ({number} of {of})", printable(&file)));
+                self.wait(&format!("reading {} ({number} of {of})", printable(&file)));
             }
             Step::Symbolizing { done, total } => {
                 if self.0.length() != Some(total) {

@@ -74,8 +74,8 @@ impl Config {
         self
     }
 
-    /// Mean distance between samples in bytes, at least 1 (`HEAPLENS_SAMPLE_BYTES`). Fixed before
-    /// `main`.
+    /// Mean distance between samples in bytes, at least 1 (`HEAPLENS_SAMPLE_BYTES`). Taken from the
+    /// allocator's static, before `main`; [`set_sample_bytes`](crate::set_sample_bytes) changes it later.
     #[must_use]
     pub const fn sample_bytes(mut self, bytes: u64) -> Self {
         self.sample_bytes = Some(bytes);

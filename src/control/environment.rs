@@ -4,14 +4,17 @@
 //! time, since a warning cannot be printed from inside an allocation.
 
 use super::config::MIN_INTERVAL;
+use super::scans;
 use super::signal::Signal;
 use super::triggers::{ALLOWED, Rules};
 use crate::settings::{Mode, parse_bytes, parse_depth, parse_mode};
 use crate::snapshot::printable;
 use std::ffi::{OsStr, OsString};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The settings that the environment makes, as far as they are valid.
@@ -28,15 +31,17 @@ pub(super) struct Environment {
     pub(super) on_term: Option<bool>,
     pub(super) triggers: Option<Rules>,
     pub(super) limit: Option<u64>,
+    pub(super) graph: Option<scans::When>,
     /// `Some(None)` for no server.
     pub(super) http: Option<Option<SocketAddr>>,
     pub(super) http_token_file: Option<PathBuf>,
+    pub(super) iterations: Option<NonZeroU32>,
 }
 
 const PREFIX: &str = "HEAPLENS_";
 
 /// Variables of this name space that are not for the library.
-const SILENT: [&str; 2] = ["HEAPLENS_STORMS", "HEAPLENS_TEST_TOOLS"];
+const SILENT: [&str; 3] = ["HEAPLENS_ROUND", "HEAPLENS_STORMS", "HEAPLENS_TEST_TOOLS"];
 
 /// One variable: what it allows, and how it is taken over. `None` refuses the value.
 struct Variable {
@@ -45,7 +50,7 @@ struct Variable {
     read: fn(&mut Environment, &OsStr) -> Option<()>,
 }
 
-const VARIABLES: [Variable; 13] = [
+const VARIABLES: [Variable; 15] = [
     Variable {
         name: "HEAPLENS_MODE",
         allowed: "off, sampled or exact",
@@ -75,8 +80,8 @@ const VARIABLES: [Variable; 13] = [
         name: "HEAPLENS_KEEP",
         allowed: "a number of files, at least 1",
         read: |environment, value| {
-            let files = value.to_str().and_then(|text| text.trim().parse().ok());
-            set(&mut environment.keep, files.filter(|files| *files >= 1))
+            let files = number(value).filter(|files: &usize| *files >= 1);
+            set(&mut environment.keep, files)
         },
     },
     Variable {
@@ -110,6 +115,14 @@ const VARIABLES: [Variable; 13] = [
         read: |environment, value| set(&mut environment.limit, size(value)),
     },
     Variable {
+        name: "HEAPLENS_GRAPH",
+        allowed: scans::ALLOWED,
+        read: |environment, value| {
+            let when = value.to_str().and_then(scans::When::parse);
+            set(&mut environment.graph, when)
+        },
+    },
+    Variable {
         name: "HEAPLENS_HTTP",
         allowed: "an address and a port, such as 127.0.0.1:6070, or none",
         read: |environment, value| set(&mut environment.http, address(value)),
@@ -118,6 +131,11 @@ const VARIABLES: [Variable; 13] = [
         name: "HEAPLENS_HTTP_TOKEN_FILE",
         allowed: "the path of a file",
         read: |environment, value| set(&mut environment.http_token_file, path(value)),
+    },
+    Variable {
+        name: "HEAPLENS_ITERATIONS",
+        allowed: "a number of runs, at least 1",
+        read: |environment, value| set(&mut environment.iterations, number(value)),
     },
 ];
 
@@ -163,6 +181,10 @@ impl Environment {
 fn set<T>(setting: &mut Option<T>, value: Option<T>) -> Option<()> {
     *setting = value;
     setting.as_ref().map(|_| ())
+}
+
+fn number<T: FromStr>(value: &OsStr) -> Option<T> {
+    value.to_str()?.trim().parse().ok()
 }
 
 fn size(value: &OsStr) -> Option<u64> {
@@ -242,136 +264,4 @@ fn distance(from: &str, to: &str) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn read(variables: &[(&str, &str)]) -> (Environment, Vec<String>) {
-        let owned = variables
-            .iter()
-            .map(|(name, value)| (name.into(), value.into()));
-        Environment::read(owned)
-    }
-
-    #[test]
-    fn each_variable() {
-        let (environment, warnings) = read(&[
-            ("HEAPLENS_MODE", "exact"),
-            ("HEAPLENS_SAMPLE_BYTES", "64KiB"),
-            ("HEAPLENS_DEPTH", "32"),
-            ("HEAPLENS_DIR", "/var/lib/snapshots"),
-            ("HEAPLENS_INTERVAL", "200ms"),
-            ("HEAPLENS_KEEP", "7"),
-            ("HEAPLENS_MAX_DISK", "1GiB"),
-            ("HEAPLENS_SIGNAL", "SIGUSR1"),
-            ("HEAPLENS_ON_TERM", "1"),
-            ("HEAPLENS_TRIGGERS", "peak"),
-            ("HEAPLENS_LIMIT", "2GiB"),
-            ("HEAPLENS_HTTP", "localhost:6070"),
-            ("HEAPLENS_HTTP_TOKEN_FILE", "/run/token"),
-            ("HEAPLENS_TEST_TOOLS", "require"),
-            ("HEAPLESS", "1"),
-        ]);
-        assert_eq!(
-            environment,
-            Environment {
-                mode: Some(Mode::Exact),
-                sample_bytes: Some(64 << 10),
-                depth: Some(32),
-                dir: Some(PathBuf::from("/var/lib/snapshots")),
-                interval: Some(Duration::from_millis(200)),
-                keep: Some(7),
-                max_disk: Some(1 << 30),
-                signal: Some(Signal::Usr1),
-                on_term: Some(true),
-                triggers: Rules::parse("peak"),
-                limit: Some(2 << 30),
-                http: Some(Some(SocketAddr::from(([127, 0, 0, 1], 6070)))),
-                http_token_file: Some(PathBuf::from("/run/token")),
-            }
-        );
-        assert_eq!(warnings, Vec::<String>::new());
-    }
-
-    #[test]
-    fn none_is_written_in_several_ways() {
-        for text in ["0", "none", "None", "0s", " 0 "] {
-            assert_eq!(interval(OsStr::new(text)), Some(Duration::ZERO), "{text}");
-        }
-        for text in ["none", "NONE", " none "] {
-            assert_eq!(signal(OsStr::new(text)), Some(Signal::None), "{text}");
-        }
-    }
-
-    #[test]
-    fn every_bad_value_gets_one_line_and_changes_nothing() {
-        for (name, value) in [
-            ("HEAPLENS_MODE", "on"),
-            ("HEAPLENS_SAMPLE_BYTES", "0"),
-            ("HEAPLENS_SAMPLE_BYTES", "lots"),
-            ("HEAPLENS_DEPTH", "3"),
-            ("HEAPLENS_DIR", ""),
-            ("HEAPLENS_INTERVAL", "60"),
-            ("HEAPLENS_INTERVAL", "9ms"),
-            ("HEAPLENS_INTERVAL", "-1s"),
-            ("HEAPLENS_KEEP", "0"),
-            ("HEAPLENS_KEEP", "-3"),
-            ("HEAPLENS_MAX_DISK", "1.5GiB"),
-            ("HEAPLENS_SIGNAL", "KILL"),
-            ("HEAPLENS_ON_TERM", "yes"),
-            ("HEAPLENS_TRIGGERS", "growth"),
-            ("HEAPLENS_LIMIT", "0"),
-            ("HEAPLENS_HTTP", "6070"),
-            ("HEAPLENS_HTTP", "some.example:6070"),
-            ("HEAPLENS_HTTP_TOKEN_FILE", ""),
-        ] {
-            let (environment, warnings) = read(&[(name, value)]);
-            assert_eq!(environment, Environment::default(), "{name}={value}");
-            assert_eq!(warnings.len(), 1, "{name}={value}");
-            let start = format!("{name}=\"{value}\" is ignored: it takes ");
-            assert!(warnings[0].starts_with(&start), "{}", warnings[0]);
-            assert!(warnings[0].len() > start.len());
-        }
-    }
-
-    #[test]
-    fn unknown_variables_get_a_hint() {
-        let line = |name| read(&[(name, "1")]).1.join("; ");
-        assert_eq!(
-            line("HEAPLENS_INTERVALL"),
-            "HEAPLENS_INTERVALL is not a setting: did you mean HEAPLENS_INTERVAL?"
-        );
-        assert_eq!(
-            line("HEAPLENS_MOD"),
-            "HEAPLENS_MOD is not a setting: did you mean HEAPLENS_MODE?"
-        );
-        assert_eq!(
-            line("HEAPLENS_FRAGMENTATION"),
-            "HEAPLENS_FRAGMENTATION is not a setting of this version"
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn any_value_gives_a_setting_or_one_harmless_line(
-            which in 0..VARIABLES.len(),
-            value in any::<Vec<u8>>(),
-        ) {
-            let value = OsStr::from_bytes(&value).to_owned();
-            let pair = (OsString::from(VARIABLES[which].name), value);
-            let (environment, warnings) = Environment::read([pair]);
-            prop_assert_eq!(environment == Environment::default(), warnings.len() == 1);
-            prop_assert!(warnings.iter().all(|line| !line.contains(char::is_control)));
-        }
-
-        #[test]
-        fn distance_is_one_for_one_letter(name in "[A-Z]{1,20}", at in any::<prop::sample::Index>()) {
-            let at = at.index(name.len());
-            let mut shorter = name.clone();
-            shorter.remove(at);
-            prop_assert_eq!(distance(&name, &name), 0);
-            prop_assert_eq!(distance(&name, &shorter), 1);
-            prop_assert_eq!(distance(&shorter, &name), 1);
-        }
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
-//! Why the profiler does not start, and why a snapshot was not taken.
+//! Why the profiler does not start, why a snapshot was not taken, and why a setting stays as it is.
 
+use crate::settings::Mode;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -89,6 +90,8 @@ pub enum SnapshotError {
     Thread(io::Error),
     /// Taking it failed.
     Failed(io::Error),
+    /// The heap could not be scanned.
+    Scan(io::Error),
     /// The file could not be written.
     Write {
         /// The folder that it was to be in.
@@ -109,6 +112,7 @@ impl fmt::Display for SnapshotError {
             Self::Ended => f.write_str("the profiler has taken its last snapshot"),
             Self::TimedOut => f.write_str("the snapshot was not written in time"),
             Self::Failed(error) => write!(f, "cannot take a snapshot: {error}"),
+            Self::Scan(error) => write!(f, "the heap is not scanned: {error}"),
             Self::Thread(error) => write!(f, "the profiler's thread cannot be started: {error}"),
             Self::Write { folder, error } => {
                 write!(
@@ -124,8 +128,56 @@ impl fmt::Display for SnapshotError {
 impl std::error::Error for SnapshotError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Thread(error) | Self::Failed(error) | Self::Write { error, .. } => Some(error),
+            Self::Thread(error)
+            | Self::Failed(error)
+            | Self::Scan(error)
+            | Self::Write { error, .. } => Some(error),
             _ => None,
         }
     }
 }
+
+/// Why [`set_mode`](crate::set_mode) or [`set_sample_bytes`](crate::set_sample_bytes) changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// The program allocates without heaplens.
+    NoAllocator,
+    /// A process cannot go from this mode to that one.
+    Mode {
+        /// The one that it was started in.
+        running: Mode,
+        /// The one that was asked for, or is needed for what was.
+        asked: Mode,
+    },
+    /// The distance between samples is 0.
+    OutOfRange,
+}
+
+impl fmt::Display for ChangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAllocator => StartError::NoAllocator.fmt(f),
+            Self::Mode { running, asked } => {
+                let (asked, why) = match (running, asked) {
+                    (_, Mode::Exact) => (
+                        "exact",
+                        "blocks that are there already have no header, so a running process cannot \
+                         become exact",
+                    ),
+                    (Mode::Exact, Mode::Off) => ("off", EXACT),
+                    (Mode::Exact, Mode::Sampled) => ("sampled", EXACT),
+                    (_, Mode::Off) => ("off", OFF),
+                    (_, Mode::Sampled) => ("sampled", OFF),
+                };
+                write!(f, "{why}: start one anew with HEAPLENS_MODE={asked}")
+            }
+            Self::OutOfRange => f.write_str("the distance between samples is at least 1 byte"),
+        }
+    }
+}
+
+const EXACT: &str = "a process that was started in exact mode stays exact";
+const OFF: &str = "a process that was started with heaplens off has no tables";
+
+impl std::error::Error for ChangeError {}

@@ -4,16 +4,22 @@
 //! nor where it goes.
 
 mod columns;
+mod graph;
+#[cfg(feature = "testing")]
+mod part;
 mod rows;
 
-use super::process_memory;
+use super::{process_memory, sampling};
+use crate::graph::Found;
 use crate::platform;
 use crate::recorder::ages::AgeBins;
 use crate::recorder::{self, Recorder};
 use crate::settings::Mode;
-use crate::snapshot::{FORMAT, FORMAT_VERSION, Header, Module, Overhead, Snapshot, Totals};
+use crate::snapshot::{FORMAT, FORMAT_VERSION, Header, Losses, Module, Overhead, Snapshot, Totals};
 use crate::tables::site_tree::ROOT;
 use parking_lot::Mutex;
+#[cfg(feature = "testing")]
+pub(crate) use part::freeze_sites;
 use rows::Row;
 use std::time::Duration;
 
@@ -37,51 +43,41 @@ pub(crate) fn address_space_wanted() -> usize {
     BESIDE + nodes * FOR_EACH_NODE
 }
 
-/// The totals alone, without waiting for counters that move, and without a list of sites. The peak is
-/// that of this moment. `None` if nothing is recorded.
+/// The totals alone, without a peak: without waiting for counters that move, and without a list of
+/// sites. `None` if nothing is recorded.
 pub(crate) fn totals_now() -> Option<Totals> {
     let recorder = recorder::global()?;
-    let mut totals = match recorder.settings().mode {
+    Some(match recorder.settings().mode {
         Mode::Exact => rows::totals_exact(recorder),
         _ => rows::totals_sampled(recorder),
-    };
-    totals.peak_live_bytes = totals.live_bytes;
-    Some(totals)
+    })
 }
 
+/// The build id of the program.
 #[cfg(feature = "http")]
+pub(crate) fn build_id() -> Option<String> {
+    let executable = recorder::global()?.walker.stepper.modules.iter().next()?;
+    executable.identity.build_id.clone()
+}
+
 /// What was lost, and what heaplens itself takes with so many live blocks. `None` if nothing is recorded.
-pub(crate) fn losses_and_overhead(live_count: i64) -> Option<(crate::snapshot::Losses, Overhead)> {
+#[cfg(feature = "http")]
+pub(crate) fn losses_and_overhead(live_count: i64) -> Option<(Losses, Overhead)> {
     let recorder = recorder::global()?;
-    let mut losses = recorder.losses.read();
-    losses.threads_unregistered = recorder.threads.refused();
     let own = recorder.own_site();
     let own_heap = match recorder.settings().mode {
         Mode::Exact => recorder.counters.read(own as usize).0.live_bytes,
         _ => 0,
     };
-    Some((losses, overhead(recorder, own_heap, live_count)))
+    let overhead = overhead(recorder, own_heap, live_count);
+    Some((losses(recorder), overhead))
 }
 
 /// Reads the tables. `header` comes filled in but for `recorder`, `totals`, `losses` and
 /// `overhead`, which this function owns. Of these it takes in `losses.snapshots_failed`, and in
-/// `totals.peak_live_bytes` the peak so far.
-pub(crate) fn freeze(mut header: Header) -> Snapshot {
+/// `totals.peak_live_bytes` the peak so far. What a scan of the heap has found just before comes with it.
+pub(crate) fn freeze(mut header: Header, scan: Option<&Found>) -> Snapshot {
     let recorder = recorder::global();
-    if let Some(settings) = recorder::settings() {
-        let exact = settings.mode == Mode::Exact;
-        header.recorder = crate::snapshot::Recorder {
-            mode: settings.mode,
-            sample_bytes: if exact { 0 } else { settings.sample_bytes },
-            depth: settings.depth,
-            unwinder: if cfg!(target_arch = "x86_64") {
-                "eh-frame"
-            } else {
-                "leaf-only"
-            }
-            .into(),
-        };
-    }
     let (mut rows, unsettled) = match recorder {
         Some(recorder) if recorder.settings().mode == Mode::Exact => {
             let mut bins = AGE_BINS.lock();
@@ -104,11 +100,34 @@ pub(crate) fn freeze(mut header: Header) -> Snapshot {
     header.totals = totals(&rows, header.totals.peak_live_bytes);
     if let Some(recorder) = recorder {
         let snapshots_failed = header.losses.snapshots_failed;
-        header.losses = recorder.losses.read();
+        header.losses = losses(recorder);
         header.losses.snapshots_failed = snapshots_failed;
         header.losses.sites_unsettled = unsettled;
-        header.losses.threads_unregistered = recorder.threads.refused();
         header.overhead = overhead(recorder, own_heap, header.totals.live_count);
+    }
+    let graph = scan.map(|found| graph::graph(found, &rows));
+    Snapshot {
+        graph,
+        ..assemble(header, recorder, rows)
+    }
+}
+
+/// Rows as a snapshot, with all of the header that does not depend on them.
+fn assemble(mut header: Header, recorder: Option<&Recorder>, rows: Vec<Row>) -> Snapshot {
+    if let Some(settings) = recorder::settings() {
+        let sampling = sampling::now();
+        header.recorder = crate::snapshot::Recorder {
+            mode: settings.mode,
+            sample_bytes: sampling.map_or(0, |sampling| sampling.sample_bytes),
+            sampling_off_ms: sampling.map_or(0, |sampling| sampling.off.as_millis() as u64),
+            depth: settings.depth,
+            unwinder: if cfg!(target_arch = "x86_64") {
+                "eh-frame"
+            } else {
+                "leaf-only"
+            }
+            .into(),
+        };
     }
     let modules = modules(recorder);
     header.program.build_id = modules.get(1).and_then(|module| module.build_id.clone());
@@ -123,6 +142,7 @@ pub(crate) fn freeze(mut header: Header) -> Snapshot {
         modules,
         stacks,
         sites,
+        graph: None,
         symbols: None,
         complete: false,
     }
@@ -131,14 +151,19 @@ pub(crate) fn freeze(mut header: Header) -> Snapshot {
 fn totals(rows: &[Row], peak_so_far: i64) -> Totals {
     let mut totals = Totals::default();
     for row in rows {
-        totals.live_bytes = totals.live_bytes.saturating_add(row.sums.live_bytes);
-        totals.live_count = totals.live_count.saturating_add(row.sums.live_count);
-        totals.total_bytes = totals.total_bytes.saturating_add(row.sums.total_bytes);
-        totals.total_count = totals.total_count.saturating_add(row.sums.total_count);
+        rows::add(&mut totals, &row.sums);
         totals.live_bytes_variance += row.live_variance;
     }
     totals.peak_live_bytes = totals.live_bytes.max(peak_so_far);
     totals
+}
+
+/// What the recorder has lost.
+fn losses(recorder: &Recorder) -> Losses {
+    Losses {
+        threads_unregistered: recorder.threads.refused(),
+        ..recorder.losses.read()
+    }
 }
 
 fn overhead(recorder: &Recorder, own_heap: i64, live_count: i64) -> Overhead {

@@ -7,15 +7,16 @@
 //! snapshot fails; where it runs out in the midst, this thread waits until there is some.
 
 use super::failures::Failures;
-use super::requests::{REQUESTS, Taken, Wanted};
+use super::requests::{REQUESTS, Wanted};
 use super::run_settings::RunSettings;
-use super::signal::Blocked;
+use super::scans::{self, Scans};
+use super::schedule::next_due;
+use super::signal::{Blocked, Signal};
 use super::store::Store;
 use super::triggers::Triggers;
-use super::{SnapshotError, clock, freeze, process_memory, stderr, termination};
-use crate::snapshot::{
-    Header, Losses, Program, Reason, RunName, Snapshot, Totals, reason_slug, rfc3339,
-};
+use super::{SnapshotError, clock, freeze, process_memory, program, stderr, termination};
+use crate::graph::Found;
+use crate::snapshot::{Header, Losses, Program, Reason, Snapshot, Totals, reason_slug};
 use crate::{platform, recorder};
 use parking_lot::Mutex;
 use std::cell::Cell;
@@ -75,32 +76,21 @@ pub(super) struct Keeper {
     /// Limit of memory that somebody has given.
     limit: Option<u64>,
     failures: Failures,
+    scans: Scans,
+    /// What a scan has found that the next snapshot is to show.
+    found: Option<Found>,
+    /// The signal that asks for snapshots.
+    signal: Signal,
 }
 
 impl Keeper {
-    pub(super) fn new(settings: RunSettings) -> Self {
-        let started_unix_ms = clock::unix_ms();
-        let executable = process_memory::executable().unwrap_or_default();
-        let pid = std::process::id();
-        let file_name = executable.file_name().unwrap_or_default().to_string_lossy();
-        let run = RunName {
-            executable: file_name.into_owned(),
-            started_unix_ms,
-            pid,
-        };
-        let program = Program {
-            executable: executable.to_string_lossy().into_owned(),
-            build_id: None,
-            host: process_memory::host_name(),
-            pid,
-            started: rfc3339(started_unix_ms),
-            started_unix_ms,
-            heaplens_version: env!("CARGO_PKG_VERSION").to_owned(),
-        };
+    /// `signal` is the one whose handler is installed.
+    pub(super) fn new(settings: RunSettings, signal: Signal) -> Self {
+        let (program, run) = program::of_process(clock::unix_ms());
         let started = Instant::now();
         let dir = std::path::absolute(&settings.dir).unwrap_or(settings.dir);
         #[cfg(feature = "http")]
-        super::status::started(&dir, started);
+        super::status::started(&dir, started, settings.limit);
         Self {
             interval: settings.interval,
             store: Store::new(dir, run, settings.keep, settings.max_disk),
@@ -116,6 +106,9 @@ impl Keeper {
             triggers: Triggers::new(settings.triggers),
             limit: settings.limit,
             failures: Failures::default(),
+            scans: Scans::new(settings.graph, started),
+            found: None,
+            signal,
         }
     }
 
@@ -125,11 +118,14 @@ impl Keeper {
         *WAITING.lock() = Some(self);
     }
 
-    /// Starts the thread.
+    /// Starts the thread. Its name tells who looks at the process from outside whether it may be asked
+    /// by signal: `heaplens snapshot PID` sends no other one.
     pub(super) fn spawn(self) -> io::Result<()> {
-        let thread = thread::Builder::new()
-            .name("heaplens".to_owned())
-            .stack_size(STACK_BYTES);
+        let name = match self.signal {
+            Signal::None => "heaplens".to_owned(),
+            signal => format!("heaplens-{}", signal.name()),
+        };
+        let thread = thread::Builder::new().name(name).stack_size(STACK_BYTES);
         let _blocked = Blocked::new();
         thread.spawn(move || recorder::as_own(|| self.run()))?;
         Ok(())
@@ -152,7 +148,7 @@ impl Keeper {
             let seen = REQUESTS.rings();
             if let Some(reason) = REQUESTS.ending() {
                 // The program ends: who could still be told of a failure was told.
-                let _ = self.take(reason, None);
+                let _ = self.take_last(reason);
                 return;
             }
             self.turn();
@@ -172,7 +168,7 @@ impl Keeper {
         }
         if REQUESTS.termination().is_some() {
             // What went wrong was told on stderr, and the signal is not to wait.
-            let _ = self.take(Reason::Exit, None);
+            let _ = self.take_last(Reason::Exit);
             termination::pass_on();
         }
         if REQUESTS.take_signal() {
@@ -181,13 +177,19 @@ impl Keeper {
         }
         for request in REQUESTS.take_calls() {
             let label = Some(&*request.label);
-            let result = match request.wanted {
-                Wanted::File => self.take(Reason::Request, label).map(Taken::File),
-                Wanted::Memory => self.hold(label).map(Taken::Memory),
-            };
-            request.answer(result);
+            match request.wanted {
+                Wanted::File(answer) if request.reason == Reason::Graph => {
+                    answer.give(self.take_graph());
+                }
+                Wanted::File(answer) => answer.give(self.take(request.reason, label)),
+                Wanted::Memory(answer) => answer.give(self.hold(label)),
+            }
         }
         let now = Instant::now();
+        if !self.failures.is_waiting(now) && self.scans.is_due(now) {
+            // As above.
+            let _ = self.take_graph();
+        }
         if let (Some(interval), Some(due)) = (self.interval, self.due)
             && now >= due
         {
@@ -233,6 +235,40 @@ impl Keeper {
         }
     }
 
+    /// The last snapshot, with a scan of the heap if that is wanted.
+    fn take_last(&mut self, reason: Reason) -> Result<PathBuf, SnapshotError> {
+        // What failed was told on stderr, and the snapshot goes without.
+        let _ = self.scans.at_exit().then(|| self.scan(true));
+        self.take(reason, None)
+    }
+
+    /// Scans the heap, and takes a snapshot that shows what was found.
+    fn take_graph(&mut self) -> Result<PathBuf, SnapshotError> {
+        self.scan(false).map_err(SnapshotError::Scan)?;
+        let taken = self.take(Reason::Graph, None);
+        self.found = None;
+        taken
+    }
+
+    fn scan(&mut self, is_exit: bool) -> io::Result<()> {
+        let found = catch_unwind(AssertUnwindSafe(|| scans::scan(self.limit, is_exit)))
+            .unwrap_or_else(|_| Err(io::Error::other("it panicked")));
+        match found {
+            Ok(found) => {
+                self.scans.succeeded();
+                self.found = Some(found);
+                Ok(())
+            }
+            Err(error) => {
+                self.scans
+                    .failed(&error)
+                    .iter()
+                    .for_each(|line| stderr::line(line));
+                Err(error)
+            }
+        }
+    }
+
     /// Takes a snapshot, and keeps account of failures.
     fn take(&mut self, reason: Reason, label: Option<&str>) -> Result<PathBuf, SnapshotError> {
         self.tick();
@@ -274,7 +310,7 @@ impl Keeper {
     }
 
     /// Takes a snapshot that is not written: no part of the run's numbered ones.
-    fn hold(&mut self, label: Option<&str>) -> Result<Box<Snapshot>, SnapshotError> {
+    fn hold(&mut self, label: Option<&str>) -> Result<Snapshot, SnapshotError> {
         self.tick();
         let held = catch_unwind(AssertUnwindSafe(|| {
             has_room()?;
@@ -285,11 +321,15 @@ impl Keeper {
             .map_err(SnapshotError::Failed)?;
         snapshot.header.sequence = self.sequence;
         snapshot.complete = true;
-        Ok(Box::new(snapshot))
+        Ok(snapshot)
     }
 
     fn write(&mut self, reason: Reason, label: Option<&str>) -> io::Result<PathBuf> {
-        let slug = label.map_or_else(|| reason.slug().to_owned(), reason_slug);
+        // A mark is looked for by its reason; its label is in the header.
+        let slug = match label.filter(|_| reason == Reason::Request) {
+            Some(label) => reason_slug(label),
+            None => reason.slug().to_owned(),
+        };
         // First of all, since a folder that cannot be written needs no snapshot.
         let folder = self.store.open()?;
         has_room()?;
@@ -321,14 +361,7 @@ impl Keeper {
     }
 
     fn freeze(&mut self, reason: Reason, label: Option<&str>) -> Snapshot {
-        let uptime = clock::uptime(self.started);
-        let taken_unix_ms = clock::taken_unix_ms(self.program.started_unix_ms);
-        let snapshot = freeze::freeze(Header {
-            program: self.program.clone(),
-            taken: rfc3339(taken_unix_ms),
-            taken_unix_ms,
-            uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
-            sequence: 0,
+        let header = Header {
             reason,
             label: label.map(str::to_owned),
             losses: Losses {
@@ -340,9 +373,9 @@ impl Keeper {
                 ..Totals::default()
             },
             work_done: WORK_DONE.load(Ordering::Relaxed),
-            memory: process_memory::of_process(),
-            ..Header::default()
-        });
+            ..program::header(&self.program, self.started)
+        };
+        let snapshot = freeze::freeze(header, self.found.as_ref());
         self.peak_live_bytes = snapshot.header.totals.peak_live_bytes;
         self.live_bytes = snapshot.header.totals.live_bytes;
         #[cfg(feature = "http")]
@@ -364,40 +397,4 @@ fn has_room() -> io::Result<()> {
             wanted >> 20
         ),
     ))
-}
-
-/// The first regular time after `now`; those that were missed are left out. `None` if there is none
-/// in the reach of the clock.
-fn next_due(started: Instant, interval: Duration, now: Instant) -> Option<Instant> {
-    let passed = now.saturating_duration_since(started).as_nanos() / interval.as_nanos().max(1);
-    let nanos = interval.as_nanos().checked_mul(passed + 1)?;
-    let seconds = u64::try_from(nanos / 1_000_000_000).ok()?;
-    started.checked_add(Duration::new(seconds, (nanos % 1_000_000_000) as u32))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MS: Duration = Duration::from_millis(1);
-
-    #[test]
-    fn the_schedule_does_not_drift() {
-        let started = Instant::now();
-        let due = |now_ms: u32| {
-            let due = next_due(started, 200 * MS, started + now_ms * MS);
-            due.map(|due| (due - started).as_millis())
-        };
-        assert_eq!(due(0), Some(200));
-        assert_eq!(due(199), Some(200));
-        assert_eq!(due(200), Some(400));
-        assert_eq!(due(203), Some(400));
-        assert_eq!(due(1_050), Some(1_200), "missed ones are left out");
-    }
-
-    #[test]
-    fn an_interval_beyond_all_time_is_never_due() {
-        let started = Instant::now();
-        assert_eq!(next_due(started, Duration::MAX, started), None);
-    }
 }

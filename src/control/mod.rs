@@ -15,10 +15,17 @@ pub(crate) mod freeze;
 #[cfg(feature = "http")]
 pub mod http;
 mod keeper;
+mod marks;
 mod process_memory;
+mod program;
 mod requests;
 mod rotation;
 mod run_settings;
+mod sampling;
+mod scans;
+mod schedule;
+#[cfg(feature = "testing")]
+pub(crate) mod scope_files;
 mod signal;
 #[cfg(feature = "http")]
 mod snapshot_folder;
@@ -33,25 +40,30 @@ mod wake;
 #[cfg(feature = "internals")]
 pub use clock::set_uptime;
 pub use config::Config;
-pub use error::{SnapshotError, StartError};
+pub use error::{ChangeError, SnapshotError, StartError};
+pub use marks::{iterate, mark};
+pub use sampling::{set_mode, set_sample_bytes};
 pub use signal::Signal;
 
+use crate::graph;
 use crate::recorder;
-use crate::settings::Mode;
-use crate::snapshot::Snapshot;
+use crate::settings::{Mode, Settings};
+use crate::snapshot::{Reason, Snapshot};
 use environment::Environment;
 use keeper::Keeper;
 use once_cell::sync::OnceCell;
-use requests::{REQUESTS, Taken, Wanted};
+use requests::{Answer, REQUESTS, Wanted};
 use run_settings::RunSettings;
 use std::hint::black_box;
 use std::path::PathBuf;
-use std::sync::Once;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 /// Longest time that a call of [`snapshot`] waits.
 const SNAPSHOT_CAP: Duration = Duration::from_secs(30);
+/// The same of [`snapshot_graph`], for which the process is copied twice.
+const GRAPH_CAP: Duration = Duration::from_secs(90);
 
 /// What became of the one start that a process has.
 static STARTED: OnceCell<Started> = OnceCell::new();
@@ -109,11 +121,7 @@ pub fn start(config: Config) -> Result<Profiler, StartError> {
 }
 
 fn start_once(config: &Config) -> Result<Started, StartError> {
-    static RECORDER: Once = Once::new();
-
-    // There may have been none before.
-    drop(black_box(Box::new(0_u8)));
-    let recorded = recorder::settings().ok_or(StartError::NoAllocator)?;
+    let recorded = recorded_with().ok_or(StartError::NoAllocator)?;
     let (environment, warnings) = Environment::of_process();
     for warning in &warnings {
         stderr::line(warning);
@@ -129,28 +137,32 @@ fn start_once(config: &Config) -> Result<Started, StartError> {
              allocations are not recorded. Is there a limit, such as `ulimit -v`?",
         );
     }
-    // A start that fails for lack of a thread may be tried again, the recorder's may not.
-    RECORDER.call_once(recorder::start);
+    record_stacks();
+    graph::note_main_thread();
     let signal = settings.signal;
     let on_term = settings.on_term;
     let listen = settings.listen.clone();
+    let scans_by_itself = matches!(settings.graph, scans::When::OnLeak | scans::When::Every(_));
     let is_triggered = settings.interval.is_some()
+        || scans_by_itself
         || signal != Signal::None
         || on_term
         || settings.asks_for_triggers;
-    let keeper = Keeper::new(settings);
+    // Before the thread, whose name tells from outside which signal it is.
+    let installed = signal::install(signal);
+    if let Err(reason) = &installed {
+        stderr::line(&format!(
+            "signal {} takes no snapshots: {reason}. HEAPLENS_SIGNAL names another one, or none",
+            signal.name()
+        ));
+    }
+    let keeper = Keeper::new(settings, installed.map_or(Signal::None, |()| signal));
     if is_triggered {
         keeper.spawn().map_err(StartError::Thread)?;
     } else {
         keeper.wait();
     }
     exit::watch();
-    if let Err(reason) = signal::install(signal) {
-        stderr::line(&format!(
-            "signal {} takes no snapshots: {reason}. HEAPLENS_SIGNAL names another one, or none",
-            signal.name()
-        ));
-    }
     if on_term {
         for (name, reason) in termination::install() {
             stderr::line(&format!(
@@ -168,6 +180,20 @@ fn start_once(config: &Config) -> Result<Started, StartError> {
         ));
     }
     Ok(Started::Recording)
+}
+
+/// What allocations are recorded with. `None`: the program allocates without heaplens.
+pub(crate) fn recorded_with() -> Option<Settings> {
+    // There may have been no allocation before.
+    drop(black_box(Box::new(0_u8)));
+    recorder::settings()
+}
+
+/// Has stacks recorded from here on. A start that fails for lack of a thread may be tried again, this
+/// may not.
+pub(crate) fn record_stacks() {
+    static RECORDER: Once = Once::new();
+    RECORDER.call_once(|| recorder::as_own(recorder::start));
 }
 
 /// What `profile!` calls: says in one line why the profiler does not start, and lets the program run.
@@ -191,10 +217,22 @@ pub fn start_from_macro(config: &Config) -> Option<Profiler> {
 ///
 /// If the profiler does not run here, or if the file could not be written in time.
 pub fn snapshot(label: &str) -> Result<PathBuf, SnapshotError> {
-    match ask(label, Wanted::File)? {
-        Taken::File(path) => Ok(path),
-        Taken::Memory(_) => unreachable!("a file was asked for"),
-    }
+    ask(Reason::Request, label, Wanted::File, SNAPSHOT_CAP)
+}
+
+/// Scans the heap for what no pointer reaches, takes a snapshot that shows it, and returns its path. Waits
+/// until it is written, 90 seconds at most.
+///
+/// In exact mode only. Two copies of the process, made some milliseconds apart, follow all pointers, and what
+/// neither of them reaches counts as unreached: the program runs on meanwhile, and stands still while it is
+/// copied. What such a scan cannot see is said at [`snapshot::graph`](mod@crate::snapshot::graph).
+///
+/// # Errors
+///
+/// As [`snapshot`]; and if the heap cannot be scanned, for want of memory, of exact mode, or of the system's
+/// leave.
+pub fn snapshot_graph() -> Result<PathBuf, SnapshotError> {
+    ask(Reason::Graph, "", Wanted::File, GRAPH_CAP)
 }
 
 /// Takes a snapshot and returns it, without writing a file: for programs that send it themselves.
@@ -206,13 +244,15 @@ pub fn snapshot(label: &str) -> Result<PathBuf, SnapshotError> {
 ///
 /// If the profiler does not run here, or if there is no memory for it.
 pub fn snapshot_in_memory(label: &str) -> Result<Snapshot, SnapshotError> {
-    match ask(label, Wanted::Memory)? {
-        Taken::Memory(snapshot) => Ok(*snapshot),
-        Taken::File(_) => unreachable!("no file was asked for"),
-    }
+    ask(Reason::Request, label, Wanted::Memory, SNAPSHOT_CAP)
 }
 
-fn ask(label: &str, wanted: Wanted) -> Result<Taken, SnapshotError> {
+fn ask<T>(
+    reason: Reason,
+    label: &str,
+    wanted: fn(Arc<Answer<T>>) -> Wanted,
+    cap: Duration,
+) -> Result<T, SnapshotError> {
     if exit::is_forked_child() {
         return Err(SnapshotError::ForkedChild);
     }
@@ -227,7 +267,7 @@ fn ask(label: &str, wanted: Wanted) -> Result<Taken, SnapshotError> {
     }
     recorder::as_own(|| {
         keeper::wake_up().map_err(SnapshotError::Thread)?;
-        REQUESTS.snapshot(label, wanted, SNAPSHOT_CAP)
+        REQUESTS.snapshot(reason, label, wanted, cap)
     })
 }
 

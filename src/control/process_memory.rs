@@ -4,6 +4,7 @@
 //! systems. Whatever is not there is absent from the result; nothing here fails.
 
 use super::triggers::Pressure;
+use crate::platform::page_bytes;
 use crate::snapshot::ProcessMemory;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ pub(super) fn pressure(given: Option<u64>) -> Option<Pressure> {
 
 fn pressure_in(root: &Path, given: Option<u64>) -> Option<Pressure> {
     if let Some(limit_bytes) = given {
-        let used_bytes = read(root, page_bytes()).rss_bytes?;
+        let used_bytes = resident_bytes(root, page_bytes())?;
         return Some(Pressure {
             used_bytes,
             limit_bytes,
@@ -36,12 +37,6 @@ fn pressure_in(root: &Path, given: Option<u64>) -> Option<Pressure> {
     })
 }
 
-fn page_bytes() -> u64 {
-    // SAFETY: asks for a constant of the system.
-    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    u64::try_from(bytes).unwrap_or(4096)
-}
-
 fn read(root: &Path, page_bytes: u64) -> ProcessMemory {
     let text = |path: &str| text_of(&root.join(path));
     let (cgroup_limit_bytes, cgroup_usage_bytes) = match Group::of_process(root) {
@@ -49,8 +44,7 @@ fn read(root: &Path, page_bytes: u64) -> ProcessMemory {
         None => (None, None),
     };
     ProcessMemory {
-        rss_bytes: resident_pages(&text("proc/self/statm"))
-            .and_then(|pages| pages.checked_mul(page_bytes)),
+        rss_bytes: resident_bytes(root, page_bytes),
         rss_peak_bytes: high_water_mark(&text("proc/self/status")),
         allocator_resident_bytes: None,
         cgroup_limit_bytes,
@@ -58,16 +52,26 @@ fn read(root: &Path, page_bytes: u64) -> ProcessMemory {
     }
 }
 
-/// The second number of `statm`.
-fn resident_pages(statm: &str) -> Option<u64> {
-    statm.split_ascii_whitespace().nth(1)?.parse().ok()
+/// The second number of `statm` counts pages.
+fn resident_bytes(root: &Path, page_bytes: u64) -> Option<u64> {
+    let statm = text_of(&root.join("proc/self/statm"));
+    let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    pages.checked_mul(page_bytes)
 }
 
-/// `VmHWM:     1234 kB`.
+/// What the system could give to programs, in bytes.
+pub(super) fn available() -> Option<u64> {
+    bytes_of(&text_of(Path::new("/proc/meminfo")), "MemAvailable:")
+}
+
+/// The highest resident memory so far, in bytes.
 fn high_water_mark(status: &str) -> Option<u64> {
-    let value = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    bytes_of(status, "VmHWM:")
+}
+
+/// The number in a line such as `VmHWM:     1234 kB`, in bytes.
+fn bytes_of(text: &str, name: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
 }

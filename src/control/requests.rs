@@ -33,30 +33,22 @@ const ENDED: u8 = 3;
 
 /// A call that waits for a snapshot.
 pub(super) struct Request {
+    pub(super) reason: Reason,
     pub(super) label: String,
     pub(super) wanted: Wanted,
-    answer: Arc<Answer>,
 }
 
 /// What becomes of a snapshot that somebody asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     /// A file in the folder.
-    File,
+    File(Arc<Answer<PathBuf>>),
     /// Nothing is written.
-    Memory,
+    Memory(Arc<Answer<Snapshot>>),
 }
 
-/// A snapshot that was asked for.
-#[derive(Debug)]
-pub(super) enum Taken {
-    File(PathBuf),
-    Memory(Box<Snapshot>),
-}
-
-#[derive(Default)]
-struct Answer {
-    result: Mutex<Option<Result<Taken, SnapshotError>>>,
+/// What somebody waits for.
+pub(super) struct Answer<T> {
+    result: Mutex<Option<Result<T, SnapshotError>>>,
     given: Condvar,
 }
 
@@ -72,15 +64,19 @@ impl Requests {
         }
     }
 
-    /// Asks for a snapshot and waits for it.
-    pub(super) fn snapshot(
+    /// Asks for a snapshot, [`Wanted::File`] or [`Wanted::Memory`], and waits for it.
+    pub(super) fn snapshot<T>(
         &self,
+        reason: Reason,
         label: &str,
-        wanted: Wanted,
+        wanted: fn(Arc<Answer<T>>) -> Wanted,
         cap: Duration,
-    ) -> Result<Taken, SnapshotError> {
+    ) -> Result<T, SnapshotError> {
         let deadline = Instant::now() + cap;
-        let answer = Arc::new(Answer::default());
+        let answer = Arc::new(Answer {
+            result: Mutex::new(None),
+            given: Condvar::new(),
+        });
         {
             let mut inbox = self
                 .inbox
@@ -91,9 +87,9 @@ impl Requests {
                 return Err(SnapshotError::Ended);
             }
             inbox.push(Request {
+                reason,
                 label: label.to_owned(),
-                wanted,
-                answer: Arc::clone(&answer),
+                wanted: wanted(Arc::clone(&answer)),
             });
         }
         self.wake.ring();
@@ -173,7 +169,7 @@ impl Requests {
     /// The calls that wait. Those who have given up are left out.
     pub(super) fn take_calls(&self) -> Vec<Request> {
         let mut calls = std::mem::take(&mut *self.inbox.lock());
-        calls.retain(|request| Arc::strong_count(&request.answer) > 1);
+        calls.retain(|request| request.wanted.is_awaited());
         calls
     }
 
@@ -191,15 +187,32 @@ impl Requests {
         self.stage.store(ENDED, Ordering::SeqCst);
         self.ended.ring();
         for request in std::mem::take(&mut *self.inbox.lock()) {
-            request.answer(Err(SnapshotError::Ended));
+            request.wanted.refuse(SnapshotError::Ended);
         }
     }
 }
 
-impl Request {
-    pub(super) fn answer(self, result: Result<Taken, SnapshotError>) {
-        *self.answer.result.lock() = Some(result);
-        self.answer.given.notify_all();
+impl Wanted {
+    fn is_awaited(&self) -> bool {
+        let holders = match self {
+            Self::File(answer) => Arc::strong_count(answer),
+            Self::Memory(answer) => Arc::strong_count(answer),
+        };
+        holders > 1
+    }
+
+    fn refuse(self, error: SnapshotError) {
+        match self {
+            Self::File(answer) => answer.give(Err(error)),
+            Self::Memory(answer) => answer.give(Err(error)),
+        }
+    }
+}
+
+impl<T> Answer<T> {
+    pub(super) fn give(&self, result: Result<T, SnapshotError>) {
+        *self.result.lock() = Some(result);
+        self.given.notify_all();
     }
 }
 
@@ -219,9 +232,10 @@ mod tests {
         loop {
             let seen = requests.rings();
             for request in requests.take_calls() {
-                assert_eq!(request.wanted, Wanted::File);
-                let result = answer(&request.label);
-                request.answer(result.map(Taken::File));
+                let Wanted::File(asked) = &request.wanted else {
+                    panic!("nobody asked for this");
+                };
+                asked.give(answer(&request.label));
             }
             if let Some(reason) = requests.ending() {
                 requests.close();
@@ -242,11 +256,9 @@ mod tests {
                     scope.spawn(move || {
                         for j in 0..100 {
                             let label = format!("{i}-{j}");
-                            let taken = requests.snapshot(&label, Wanted::File, LONG);
-                            match taken.expect("an answer") {
-                                Taken::File(path) => assert_eq!(path, PathBuf::from(label)),
-                                Taken::Memory(_) => panic!("nobody asked for this"),
-                            }
+                            let path =
+                                requests.snapshot(Reason::Request, &label, Wanted::File, LONG);
+                            assert_eq!(path.expect("an answer"), PathBuf::from(label));
                         }
                     })
                 })
@@ -259,7 +271,7 @@ mod tests {
         });
         let start = Instant::now();
         assert!(matches!(
-            requests.snapshot("late", Wanted::File, LONG),
+            requests.snapshot(Reason::Request, "late", Wanted::File, LONG),
             Err(SnapshotError::Ended)
         ));
         requests.end(false, LONG);
@@ -270,7 +282,7 @@ mod tests {
     fn nobody_waits_for_ever() {
         let requests = Requests::new();
         assert!(matches!(
-            requests.snapshot("x", Wanted::File, SHORT),
+            requests.snapshot(Reason::Request, "x", Wanted::File, SHORT),
             Err(SnapshotError::TimedOut)
         ));
         assert!(
@@ -285,7 +297,8 @@ mod tests {
     fn whoever_waits_when_the_keeper_goes_is_told() {
         let requests = Requests::new();
         thread::scope(|scope| {
-            let caller = scope.spawn(|| requests.snapshot("x", Wanted::File, LONG));
+            let caller =
+                scope.spawn(|| requests.snapshot(Reason::Request, "x", Wanted::File, LONG));
             while requests.rings() == 0 {
                 thread::yield_now();
             }

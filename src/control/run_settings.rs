@@ -6,12 +6,17 @@
 use super::StartError;
 use super::config::{Config, MIN_INTERVAL};
 use super::environment::Environment;
+use super::scans;
 use super::signal::Signal;
 use super::triggers::{ALLOWED, Rules};
 use crate::settings::{DEPTH_RANGE, Settings};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Most snapshot files of a program in a folder, and most bytes of them, unless somebody says so.
+pub(super) const KEEP: usize = 48;
+pub(super) const MAX_DISK: u64 = 256 << 20;
 
 /// What the profiler runs with: environment over code over defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +33,8 @@ pub(super) struct RunSettings {
     pub(super) asks_for_triggers: bool,
     /// Limit of memory to reckon with; `None` for that of the control group.
     pub(super) limit: Option<u64>,
+    /// When the heap is scanned.
+    pub(super) graph: scans::When,
     /// `None` for no server.
     pub(super) listen: Option<Listen>,
 }
@@ -61,16 +68,14 @@ impl RunSettings {
         Ok(Self {
             dir: dir.unwrap_or(Path::new("heaplens")).to_owned(),
             interval: (!interval.is_zero()).then_some(interval),
-            keep: environment.keep.or(config.keep).unwrap_or(48),
-            max_disk: environment
-                .max_disk
-                .or(config.max_disk)
-                .unwrap_or(256 << 20),
+            keep: environment.keep.or(config.keep).unwrap_or(KEEP),
+            max_disk: environment.max_disk.or(config.max_disk).unwrap_or(MAX_DISK),
             signal: environment.signal.or(config.signal).unwrap_or(Signal::Usr2),
             on_term: environment.on_term.or(config.on_term).unwrap_or(false),
             asks_for_triggers: triggers.as_ref().is_some_and(|rules| !rules.is_empty()),
             triggers: triggers.unwrap_or_default(),
             limit: environment.limit.or(config.limit),
+            graph: environment.graph.unwrap_or_default(),
             listen: match environment.http {
                 Some(asked) => asked,
                 None => config.http,
@@ -192,6 +197,7 @@ mod tests {
             triggers: Rules::default(),
             asks_for_triggers: false,
             limit: None,
+            graph: scans::When::Never,
             listen: None,
         };
         assert_eq!(resolve(Config::new(), Environment::default()), Ok(expected));
@@ -224,6 +230,7 @@ mod tests {
                 triggers: Rules::parse("peak").expect("a rule"),
                 asks_for_triggers: true,
                 limit: Some(1 << 30),
+                graph: scans::When::Never,
                 listen: Some(Listen {
                     address: ANYWHERE,
                     token_file: Some(PathBuf::from("/run/token")),
@@ -254,6 +261,7 @@ mod tests {
                 triggers: Rules::parse("none").expect("no rule"),
                 asks_for_triggers: false,
                 limit: Some(7),
+                graph: scans::When::Never,
                 listen: None,
             })
         );

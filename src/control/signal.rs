@@ -93,6 +93,8 @@ pub(super) fn take_over(number: libc::c_int, handler: Handler) -> Result<(), Not
     match action.sa_sigaction {
         libc::SIG_DFL => {}
         libc::SIG_IGN => return Err(NotInstalled::Ignored),
+        // Of a start that failed later on.
+        known if known == handler as libc::sighandler_t => return Ok(()),
         _ => return Err(NotInstalled::Handled),
     }
     action.sa_sigaction = handler as libc::sighandler_t;

@@ -47,6 +47,13 @@ pub(crate) fn has_address_space(len: usize) -> bool {
     }
 }
 
+/// Bytes of a page of memory.
+pub(crate) fn page_bytes() -> u64 {
+    // SAFETY: asks for a constant of the system.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(bytes).unwrap_or(4096)
+}
+
 /// Lets other threads run for some milliseconds. May be called in the hook.
 pub(crate) fn pause() {
     let time = libc::timespec {

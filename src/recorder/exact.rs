@@ -7,9 +7,11 @@ use super::Recorder;
 use super::forward::{forward_alloc, forward_realloc};
 use super::header::{self, Header};
 use super::thread_state::local;
+use crate::stack::replay::Memory;
 use crate::stack::{CallRecord, Registers};
 use crate::tables::counter_cache::CounterCache;
 use crate::tables::counters::Delta;
+use crate::tables::site_tree::NodeId;
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr::null_mut;
 
@@ -196,19 +198,14 @@ impl Recorder {
         let local = local();
         let counted = self.exclusively(local, call.caller().sp, || {
             let state = self.threads.mine(local)?.as_ptr();
-            let site = match self.site_without_stack(local) {
-                Some(site) => site,
-                // SAFETY: this thread owns the state; `exclusively` keeps its signal handlers from
-                // the memory.
-                None => self.walk(unsafe { &mut (*state).memory }, call.caller()),
-            };
-            // SAFETY: the cache is made of atomics, and `exclusively` keeps signal handlers from
-            // writing it.
-            let cache = unsafe { &(*state).cache };
-            if !cache.allocated_at_once(site, birth, size as u64) {
-                cache.allocated(site, birth, size as u64, &self.shared());
+            // SAFETY: this thread owns the state; `exclusively` keeps its signal handlers from the
+            // memory, and from writing the cache, which is made of atomics.
+            let (memory, cache) = unsafe { (&mut (*state).memory, &(*state).cache) };
+            if !self.is_usual(local) {
+                return Some(self.count_in_aside(memory, cache, size, call, birth));
             }
-            Some(Header { site, birth })
+            let site = self.walk(memory, call.caller());
+            Some(self.count_in(cache, site, size, birth))
         });
         let born = match counted.flatten() {
             Some(header) => header,
@@ -217,6 +214,35 @@ impl Recorder {
         // SAFETY: the caller vouches for the 16 bytes before the block.
         unsafe { header::write(block, self.key, size, born) };
         block
+    }
+
+    /// Counts a new block of a site.
+    #[inline(always)]
+    fn count_in(&self, cache: &CounterCache, site: NodeId, size: usize, birth: u32) -> Header {
+        if !cache.allocated_at_once(site, birth, size as u64) {
+            cache.allocated(site, birth, size as u64, &self.shared());
+        }
+        Header { place: site, birth }
+    }
+
+    /// Counts a new block that is heaplens' own, that comes before the start, or that is in a scope.
+    #[cold]
+    #[inline(never)]
+    fn count_in_aside(
+        &self,
+        memory: &mut Memory,
+        cache: &CounterCache,
+        size: usize,
+        call: &CallRecord,
+        birth: u32,
+    ) -> Header {
+        let local = local();
+        let site = match self.site_without_stack(local) {
+            Some(site) => site,
+            None => self.walk_apart(memory, call.caller()),
+        };
+        let born = self.count_in(cache, site, size, birth);
+        self.count_into_scope(local, born, size)
     }
 
     /// Counts a block that dies, where that takes no more than an addition. Calls nothing.
@@ -232,19 +258,19 @@ impl Recorder {
         self.exclusively(local, Registers::stack_pointer(), || {
             // SAFETY: as in `admit`.
             let cache: &CounterCache = unsafe { &(*state.as_ptr()).cache };
-            cache.freed_at_once(block.site, block.birth, size as u64)
+            cache.freed_at_once(block.place, block.birth, size as u64)
         })
         .unwrap_or(false)
     }
 
     /// Counts a block that dies.
     fn count_out(&self, block: Header, size: usize) {
-        let local = local();
+        let (local, block) = (local(), self.count_out_of_scope(block, size));
         let counted = self.exclusively(local, Registers::stack_pointer(), || {
             let state = self.threads.mine(local)?;
             // SAFETY: as in `admit`.
             let cache: &CounterCache = unsafe { &(*state.as_ptr()).cache };
-            cache.freed(block.site, block.birth, size as u64, &self.shared());
+            cache.freed(block.place, block.birth, size as u64, &self.shared());
             Some(())
         });
         if counted.flatten().is_none() {
@@ -256,16 +282,16 @@ impl Recorder {
     #[cold]
     #[inline(never)]
     fn count_in_shared(&self, size: usize, call: &CallRecord, birth: u32) -> Header {
-        let site = self.site(call);
-        let born = Header { site, birth };
+        let place = self.site(call);
+        let born = Header { place, birth };
         self.count_shared(born, &Delta::allocation(size as u64));
-        born
+        self.count_into_scope(local(), born, size)
     }
 
     #[cold]
     #[inline(never)]
     fn count_shared(&self, block: Header, delta: &Delta) {
         self.counters
-            .add(block.site, self.ages.bin(block.birth), delta);
+            .add(block.place, self.ages.bin(block.birth), delta);
     }
 }

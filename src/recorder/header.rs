@@ -1,13 +1,15 @@
 //! The 16 bytes in front of each block in exact mode.
 //!
-//! Word 0: the site in the low half, a check in the high half. Word 1: the size in the low 40
-//! bits, the birth tick in the high 24. The check is a hash of the block's own address and size
+//! Word 0: the site in the low 20 bits, the scope in the next 12, a check in the high half. Word 1:
+//! the size in the low 40 bits, the birth tick in the high 24. The check is a hash of the block's own address and size
 //! with a random key of the process. It tells our blocks from others on free, and lets a scan of
 //! memory find every live block; so it is cleared before a block is freed, and replaced while it
 //! moves, since allocators leave the old bytes behind.
 //!
 //! Nothing here allocates, counts, or decides what a header means.
 
+use crate::tables::scopes::{SCOPES, ScopeId};
+use crate::tables::site_tree::NodeId;
 use std::alloc::Layout;
 
 /// Bytes of a header.
@@ -16,12 +18,38 @@ pub(crate) const HEADER: usize = 16;
 /// Sizes from here on are written as this: 2^40 − 1.
 const SIZE_MASK: u64 = (1 << 40) - 1;
 
+/// Bits of a site. Above them stands the scope.
+pub(super) const SITE_BITS: u32 = 20;
+
+const _: () = assert!(SCOPES < 1 << (u32::BITS - SITE_BITS));
+
 /// What a header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
-    pub(crate) site: u32,
+    /// The site and the scope. Of a block that is in no scope this is the site.
+    pub(crate) place: u32,
     /// Birth tick, modulo 2^24.
     pub(crate) birth: u32,
+}
+
+impl Header {
+    /// The same block in a scope.
+    pub(crate) fn in_scope(self, scope: ScopeId) -> Self {
+        Self {
+            place: self.place | scope << SITE_BITS,
+            ..self
+        }
+    }
+
+    /// The scope, and the block as if it were in none.
+    pub(crate) fn split(self) -> (ScopeId, Self) {
+        let site: NodeId = self.place % (1 << SITE_BITS);
+        let plain = Self {
+            place: site,
+            ..self
+        };
+        (self.place >> SITE_BITS, plain)
+    }
 }
 
 /// Bytes between what the inner allocator returns and the block: a header's, or the alignment.
@@ -65,7 +93,7 @@ pub(crate) unsafe fn write(block: *mut u8, key: u64, size: usize, header: Header
         words.sub(1).write(sizes);
         words
             .sub(2)
-            .write(u64::from(header.site) | u64::from(check) << 32);
+            .write(u64::from(header.place) | u64::from(check) << 32);
     }
 }
 
@@ -82,9 +110,29 @@ pub(crate) unsafe fn read(block: *mut u8, key: u64) -> Option<Header> {
     };
     let expected = check(block as u64, sizes & SIZE_MASK, key);
     ((place >> 32) as u32 == expected).then_some(Header {
-        site: place as u32,
+        place: place as u32,
         birth: (sizes >> 40) as u32,
     })
+}
+
+/// Size and site of the block at this address, or `None` where there is none of ours; and a number that
+/// other blocks at this address hardly have.
+///
+/// # Safety
+/// As for [`read`].
+#[inline(always)]
+pub(super) unsafe fn find(block: *const u8, key: u64) -> Option<(u64, NodeId, u64)> {
+    // SAFETY: the caller vouches for both words.
+    let place = unsafe { block.cast::<u64>().sub(2).read() };
+    // Most words are told from a header by this bit.
+    if place >> 32 & 1 == 0 {
+        return None;
+    }
+    // SAFETY: as above.
+    let sizes = unsafe { block.cast::<u64>().sub(1).read() };
+    let size = sizes & SIZE_MASK;
+    let is_ours = (place >> 32) as u32 == check(block as u64, size, key);
+    is_ours.then_some((size, place as u32 % (1 << SITE_BITS), place ^ sizes))
 }
 
 /// Makes the block invisible to [`read`] and to scans.
@@ -115,7 +163,7 @@ mod tests {
         let mut memory = [0u64; 8];
         let block = memory[4..].as_mut_ptr().cast::<u8>();
         let header = Header {
-            site: 0xdead_beef,
+            place: 0xdead_beef,
             birth: (1 << 24) - 1,
         };
         for size in [0, 1, 1000, (1 << 40) - 1, 1 << 40, isize::MAX as usize] {

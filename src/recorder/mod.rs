@@ -3,14 +3,18 @@
 //! `exact` records every block behind a header, `sampled` a Poisson sample of them; both ask the
 //! [`Recorder`] for the site of the call and count what they did. The recorder is made at the
 //! first allocation of the process, from the environment and the allocator's constants, in mapped
-//! memory, and is never moved or freed.
+//! memory, and is never moved or freed. What threads allocate within a scope is counted there too
+//! (`accounts`).
 //!
 //! Nothing that can be reached from `alloc`, `realloc` or `dealloc` allocates through the wrapped
 //! allocator, takes a lock, panics, does I/O or resolves symbols.
 
+mod accounts;
 pub(crate) mod ages;
+mod countdown;
 pub(crate) mod exact;
 mod forward;
+mod global;
 mod header;
 pub(crate) mod losses;
 pub(crate) mod poisson;
@@ -18,28 +22,33 @@ pub(crate) mod sampled;
 mod thread_state;
 
 use crate::platform;
-use crate::settings::{self, Mode, Settings};
+use crate::settings::{Mode, Settings};
 use crate::snapshot::SpecialFrame;
 use crate::stack::replay::{Captured, Memory, Walker, special_frame};
 use crate::stack::{CallRecord, Registers};
 use crate::tables::age_map::AgeMap;
 use crate::tables::counter_cache::Shared;
 use crate::tables::counters::Counters;
+use crate::tables::scopes::Scopes;
 use crate::tables::site_tree::{NO_NODE, NodeId, ROOT};
+pub(crate) use accounts::as_own;
+#[cfg(feature = "testing")]
+pub(crate) use accounts::{as_own_and_then, leave_all_scopes, set_scope_of_others};
 pub(crate) use forward::{be_patient, forward_alloc};
+pub(crate) use global::{global, global_or_install, settings};
+pub(crate) use header::HEADER;
 use losses::LossCounters;
 use sampled::Samples;
-use std::ffi::c_void;
-use std::mem::MaybeUninit;
-use std::ptr::{NonNull, null_mut};
+use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{
-    AtomicBool, AtomicPtr, Ordering::Acquire, Ordering::Release, compiler_fence,
-};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Release, compiler_fence};
 use thread_state::{Emergency, Local, Threads, local};
 
 /// Most nodes of the tree of stacks, and so of sites.
-const NODES: usize = 1 << 20;
+const NODES: usize = 1 << header::SITE_BITS;
+
+/// Stacks are recorded. See [`Recorder::course`].
+const WALKING: u32 = 1 << 31;
 
 /// Address space that must be there before any table is mapped: twice what all of them take. Under a
 /// limit the program keeps as much, or all of it.
@@ -53,10 +62,14 @@ const fn address_space_wanted(mode: Mode) -> usize {
 /// Everything that is recorded about one process.
 pub(crate) struct Recorder {
     settings: Settings,
+    /// Mean distance between samples, which may change while the program runs; 0 while sampling is
+    /// switched off. Sampled mode only.
+    sampling_mean: AtomicU64,
     /// Key of the checks in headers.
     key: u64,
-    /// Stacks are recorded from here on.
-    is_walking: AtomicBool,
+    /// [`WALKING`] or not, and below that the scope that threads are in which are in no other: one
+    /// word, so that the usual case is one comparison.
+    course: AtomicU32,
     /// The system gave memory for every table.
     has_tables: bool,
     pub(crate) walker: Walker,
@@ -65,6 +78,8 @@ pub(crate) struct Recorder {
     pub(crate) counters: Counters,
     /// Sampled mode only.
     pub(crate) samples: Samples,
+    /// Exact mode only.
+    pub(crate) scopes: Scopes,
     pub(crate) threads: Threads,
     emergency: Emergency,
     pub(crate) losses: LossCounters,
@@ -80,97 +95,6 @@ struct SpecialSites {
     table_full: NodeId,
 }
 
-/// The recorder of this process: null before the first allocation, dangling where there is none.
-static GLOBAL: AtomicPtr<Recorder> = AtomicPtr::new(null_mut());
-const NONE: *mut Recorder = NonNull::dangling().as_ptr();
-
-/// The recorder, once an allocator of ours has served an allocation and is not off.
-#[inline(always)]
-pub(crate) fn global() -> Option<&'static Recorder> {
-    published(GLOBAL.load(Acquire))
-}
-
-#[inline(always)]
-fn published(recorder: *mut Recorder) -> Option<&'static Recorder> {
-    // SAFETY: neither of the two marks, so published by `install` and never freed.
-    (!recorder.is_null() && recorder != NONE).then(|| unsafe { &*recorder })
-}
-
-/// The recorder; made now if this is the first allocation of the process.
-#[inline(always)]
-pub(crate) fn global_or_install(defaults: &Settings) -> Option<&'static Recorder> {
-    let recorder = GLOBAL.load(Acquire);
-    if recorder.is_null() {
-        return installed(defaults);
-    }
-    published(recorder)
-}
-
-#[cold]
-#[inline(never)]
-fn installed(defaults: &Settings) -> Option<&'static Recorder> {
-    install(defaults);
-    global()
-}
-
-fn install(defaults: &Settings) {
-    let settings = settings_from_environment(defaults);
-    let recorder = match settings.mode {
-        Mode::Off => None,
-        Mode::Sampled | Mode::Exact => platform::map_zeroed(size_of::<Recorder>()),
-    };
-    let Some(place) = recorder.map(|place| place.cast::<MaybeUninit<Recorder>>()) else {
-        sampled::set_free_mask(Mode::Off);
-        let _ = GLOBAL.compare_exchange(null_mut(), NONE, Release, Acquire);
-        return;
-    };
-    // SAFETY: mapped just now, large enough, page-aligned, and nobody else knows it.
-    let recorder = unsafe { (*place.as_ptr()).write(Recorder::new(settings)) };
-    // A signal handler may have come in between and made one too; the first one counts.
-    if GLOBAL
-        .compare_exchange(null_mut(), recorder, Release, Acquire)
-        .is_ok()
-    {
-        recorder.threads.watch_exits(at_thread_exit);
-        sampled::set_free_mask(settings.mode);
-    }
-}
-
-/// The allocator's constants, overridden by the environment. A bad value is ignored here; the
-/// start reports it.
-fn settings_from_environment(defaults: &Settings) -> Settings {
-    let read = platform::environment;
-    let mode = read(c"HEAPLENS_MODE").and_then(settings::parse_mode);
-    let sample_bytes = read(c"HEAPLENS_SAMPLE_BYTES").and_then(settings::parse_bytes);
-    let depth = read(c"HEAPLENS_DEPTH").and_then(settings::parse_depth);
-    Settings {
-        mode: mode.unwrap_or(defaults.mode),
-        sample_bytes: sample_bytes
-            .filter(|&bytes| bytes > 0)
-            .unwrap_or(defaults.sample_bytes)
-            .max(1),
-        depth: depth.unwrap_or(defaults.depth),
-    }
-}
-
-unsafe extern "C" fn at_thread_exit(state: *mut c_void) {
-    if let (Some(recorder), Some(state)) = (global(), NonNull::new(state)) {
-        // SAFETY: the exit key hands each thread its own state.
-        unsafe { recorder.threads.at_exit(state.cast(), &recorder.shared()) };
-    }
-}
-
-/// The settings in force, or `None` while no heaplens allocator has served an allocation.
-pub(crate) fn settings() -> Option<Settings> {
-    match global() {
-        Some(recorder) => Some(recorder.settings),
-        None => (GLOBAL.load(Acquire) == NONE).then_some(Settings {
-            mode: Mode::Off,
-            ..Settings::DEFAULT
-        }),
-    }
-}
-
 /// Whether the system gave memory for all tables. Without, little or nothing is recorded.
 pub(crate) fn has_tables() -> bool {
     global().is_none_or(|recorder| recorder.has_tables)
@@ -180,7 +104,9 @@ pub(crate) fn has_tables() -> bool {
 pub(crate) fn start() {
     if let Some(recorder) = global() {
         recorder.walker.prepare();
-        recorder.is_walking.store(recorder.has_tables, Release);
+        if recorder.has_tables {
+            recorder.course.fetch_or(WALKING, Release);
+        }
     }
 }
 
@@ -201,20 +127,8 @@ pub(crate) fn refresh_modules() {
 /// matched: the child has inherited blocks.
 pub(crate) fn stop_in_child() {
     if let Some(recorder) = global() {
-        recorder.is_walking.store(false, Relaxed);
+        recorder.course.fetch_and(!WALKING, Relaxed);
     }
-}
-
-/// Runs `work` with this thread's allocations counted as heaplens' own.
-pub(crate) fn as_own<R>(work: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            local().is_own.set(self.0);
-        }
-    }
-    let _restore = Restore(local().is_own.replace(true));
-    work()
 }
 
 impl Recorder {
@@ -245,13 +159,18 @@ impl Recorder {
         };
         Self {
             settings,
+            sampling_mean: AtomicU64::new(settings.sample_bytes),
             has_tables: tree.capacity() > 0 && has_room,
             key: platform::process_random(),
-            is_walking: AtomicBool::new(false),
+            course: AtomicU32::new(0),
             special,
             ages: AgeMap::new(),
             counters,
             samples,
+            scopes: match is_exact && has_room {
+                true => Scopes::new(),
+                false => Scopes::none(),
+            },
             walker,
             threads: Threads::new(),
             emergency: Emergency::new(),
@@ -263,9 +182,26 @@ impl Recorder {
         &self.settings
     }
 
+    /// Mean distance between samples in bytes; 0 while sampling is switched off.
+    pub(crate) fn sampling_mean(&self) -> u64 {
+        self.sampling_mean.load(Relaxed)
+    }
+
+    /// Sets the mean distance between samples, or 0 for no samples. Each thread takes note within
+    /// [`countdown::LOOK`] bytes; samples that were taken stay, and their frees are followed.
+    pub(crate) fn set_sampling_mean(&self, mean: u64) {
+        self.sampling_mean.store(mean, Relaxed);
+    }
+
     /// The site that stands for heaplens itself.
     pub(crate) fn own_site(&self) -> NodeId {
         self.special.heaplens
+    }
+
+    /// The site that stands for all that there was no room for.
+    #[cfg(feature = "testing")]
+    pub(crate) fn site_of_the_rest(&self) -> NodeId {
+        self.special.table_full
     }
 
     pub(crate) fn shared(&self) -> Shared<'_> {
@@ -285,8 +221,10 @@ impl Recorder {
         let walked = self.exclusively(local, caller.sp, || match self.threads.mine(local) {
             // SAFETY: this thread owns the state, and `exclusively` keeps a signal handler on this
             // thread from borrowing the memory a second time.
-            Some(mut state) => Some(self.walk(unsafe { &mut state.as_mut().memory }, caller)),
-            None => self.emergency.borrow(|memory| self.walk(memory, caller)),
+            Some(mut state) => Some(self.walk_apart(unsafe { &mut state.as_mut().memory }, caller)),
+            None => self
+                .emergency
+                .borrow(|memory| self.walk_apart(memory, caller)),
         });
         walked.flatten().unwrap_or_else(|| {
             self.losses.reentered();
@@ -297,10 +235,11 @@ impl Recorder {
     /// The site of all calls of this thread, where no stack is to be taken.
     #[inline(always)]
     fn site_without_stack(&self, local: &Local) -> Option<NodeId> {
-        if local.is_own.get() {
+        if local.is_own() {
             return Some(self.special.heaplens);
         }
-        (!self.is_walking.load(Relaxed)).then(|| self.site_before_start())
+        let is_walking = self.course.load(Relaxed) & WALKING != 0;
+        (!is_walking).then(|| self.site_before_start())
     }
 
     #[cold]
@@ -310,6 +249,12 @@ impl Recorder {
         }
         self.losses.stack_table_full();
         self.special.table_full
+    }
+
+    /// [`Self::walk`] for the callers that matter less.
+    #[inline(never)]
+    fn walk_apart(&self, memory: &mut Memory, caller: Registers) -> NodeId {
+        self.walk(memory, caller)
     }
 
     #[inline(always)]
@@ -359,6 +304,24 @@ impl Recorder {
         is_gone
     }
 
+    /// The block at this address, if it is one of exact mode's: its size, its site, and a number that other
+    /// blocks at this address hardly have.
+    ///
+    /// # Safety
+    /// The 16 bytes before `block` are readable, and `block` is a multiple of 8.
+    #[inline(always)]
+    pub(crate) unsafe fn find_block(&self, block: u64) -> Option<(u64, NodeId, u64)> {
+        // SAFETY: passed on.
+        unsafe { header::find(block as *const u8, self.key) }
+    }
+
+    /// Starts and lengths in bytes of everything that is the recorder's own memory.
+    pub(crate) fn own_memory(&self) -> impl Iterator<Item = (NonNull<u8>, usize)> {
+        let itself = (NonNull::from(self).cast(), size_of::<Self>());
+        self.mappings()
+            .chain([itself, self.walker.stepper.modules.room()])
+    }
+
     /// Starts and lengths in bytes of all mappings but the room for sampled blocks.
     pub(crate) fn mappings(&self) -> impl Iterator<Item = (NonNull<u8>, usize)> {
         let tables = [self.walker.tree.range()]
@@ -367,6 +330,7 @@ impl Recorder {
         tables
             .chain([self.walker.stepper.rules.range()])
             .chain(self.samples.table_ranges())
+            .chain(self.scopes.ranges())
             .chain(self.threads.ranges())
     }
 }

@@ -4,6 +4,7 @@
 //! address. A large one stays where the inner allocator put it, lazily zeroed and growing in place,
 //! and is looked up by address on free: `Layout` tells that a block is large.
 
+use super::countdown::Countdown;
 use super::forward::{forward_alloc, forward_realloc};
 use super::poisson::{Random, Weight};
 use super::thread_state::{Local, local};
@@ -64,7 +65,7 @@ pub(crate) fn never_sample() {
 #[cfg(feature = "internals")]
 pub(crate) fn seed(seed: u64, mean: u64) {
     let (local, mut random) = (local(), Random::new(seed | 1));
-    local.until_sample.set(random.distance(mean));
+    local.set_countdown(Countdown::draw(mean, &mut random));
     local.random.set(random.state());
 }
 
@@ -173,12 +174,11 @@ pub(crate) unsafe fn alloc<A: GlobalAlloc>(
     zeroed: bool,
     call: &CallRecord,
 ) -> *mut u8 {
-    if recorder.is_due(layout.size()) {
+    match recorder.picked(layout.size()) {
         // SAFETY: passed on.
-        unsafe { recorder.alloc_sampled(inner, layout, zeroed, call) }
-    } else {
+        Some(mean) => unsafe { recorder.alloc_sampled(inner, layout, zeroed, mean, call) },
         // SAFETY: passed on.
-        unsafe { forward_alloc(inner, layout, zeroed) }
+        None => unsafe { forward_alloc(inner, layout, zeroed) },
     }
 }
 
@@ -219,16 +219,16 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
     let Ok(new_layout) = Layout::from_size_align(new_size, layout.align()) else {
         return null_mut();
     };
-    let is_due = recorder.is_due(new_size);
+    let picked = recorder.picked(new_size);
     let old_slot = samples.slot(block);
-    if old_slot.is_some() || is_due && SampleSlots::fits(new_layout) {
+    if old_slot.is_some() || picked.is_some() && SampleSlots::fits(new_layout) {
         // Into a slot or out of one: a new block, and a copy of less than 64 KiB.
         // SAFETY: both blocks are at least as long as the copy; the old one is freed where it
         // came from.
         unsafe {
-            let new = match is_due {
-                true => recorder.alloc_sampled(inner, new_layout, false, call),
-                false => forward_alloc(inner, new_layout, false),
+            let new = match picked {
+                Some(mean) => recorder.alloc_sampled(inner, new_layout, false, mean, call),
+                None => forward_alloc(inner, new_layout, false),
             };
             if new.is_null() {
                 return new;
@@ -255,37 +255,34 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
         }
         return new;
     }
-    if is_due {
-        recorder.record_large(new, new_layout, recorder.site(call));
+    if let Some(mean) = picked {
+        recorder.record_large(new, new_layout, mean, recorder.site(call));
     }
     new
 }
 
 impl Recorder {
-    /// Whether a block of `size` bytes holds the thread's next pick; draws the one after it.
-    fn is_due(&self, size: usize) -> bool {
-        let (local, mean) = (local(), self.settings.sample_bytes);
+    /// The mean that the thread's next pick was drawn at, if a block of `size` bytes holds it and is to be
+    /// recorded; draws the pick after it.
+    fn picked(&self, size: usize) -> Option<u64> {
+        let (local, mean) = (local(), self.sampling_mean());
         if local.is_patient.get() {
-            return false;
+            return None;
         }
-        let mut left = local.until_sample.get();
+        let mut countdown = local.countdown();
         let mut random = Random::new(match local.random.get() {
             0 => {
                 let mut random = Random::new(self.seed(local));
-                left = random.distance(mean);
+                countdown = Countdown::draw(mean, &mut random);
                 random.state()
             }
             state => state,
         });
-        left -= size as i64;
-        let is_due = left <= 0;
-        if is_due {
-            left = random.distance(mean);
-        }
-        local.until_sample.set(left);
+        let picked = countdown.pass(size, mean, &mut random);
+        local.set_countdown(countdown);
         local.random.set(random.state());
         // heaplens' own allocations use picks up, which changes nothing for the others.
-        is_due && !local.is_own.get()
+        picked.filter(|_| !local.is_own())
     }
 
     /// Differs between processes, threads, and threads that follow each other at one address.
@@ -308,6 +305,7 @@ impl Recorder {
         inner: &A,
         layout: Layout,
         zeroed: bool,
+        mean: u64,
         call: &CallRecord,
     ) -> *mut u8 {
         let slots = self
@@ -319,7 +317,7 @@ impl Recorder {
             // SAFETY: passed on.
             let block = unsafe { forward_alloc(inner, layout, zeroed) };
             if !block.is_null() {
-                self.record_large(block, layout, self.site(call));
+                self.record_large(block, layout, mean, self.site(call));
             }
             return block;
         };
@@ -333,27 +331,27 @@ impl Recorder {
             // SAFETY: the slot is ours and fits the layout.
             unsafe { block.write_bytes(0, layout.size()) };
         }
-        slots.record(slot, self.sample(layout, self.site(call)));
+        slots.record(slot, self.sample(layout, mean, self.site(call)));
         block
     }
 
     #[inline(always)]
-    fn record_large(&self, block: *mut u8, layout: Layout, site: NodeId) {
+    fn record_large(&self, block: *mut u8, layout: Layout, mean: u64, site: NodeId) {
         if layout.size() < SLOT_LIMIT {
             // Too strict an alignment for a slot, and not looked up on free.
             self.losses.unmarkable();
         } else if !self
             .samples
             .large
-            .insert(block as u64, self.sample(layout, site))
+            .insert(block as u64, self.sample(layout, mean, site))
         {
             self.losses.sample_table_full();
         }
     }
 
-    /// The record of a new block, which is counted.
-    fn sample(&self, layout: Layout, site: NodeId) -> Sample {
-        let (size, mean) = (layout.size() as u64, self.settings.sample_bytes);
+    /// The record of a new block, whose pick was drawn at `mean`. It is counted.
+    fn sample(&self, layout: Layout, mean: u64, site: NodeId) -> Sample {
+        let size = layout.size() as u64;
         self.samples.add_total(site, Weight::of(size, mean));
         // A size of 0 would look like a slot that is not recorded yet.
         Sample {

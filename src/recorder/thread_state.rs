@@ -5,10 +5,12 @@
 //! destructor gives it back in the last round, when other destructors have run. Threads without a
 //! state (ended ones, or beyond the registry's room) are served without a cache.
 
+use super::countdown::Countdown;
 use crate::platform::{self, ThreadExitKey};
 use crate::stack::replay::Memory;
 use crate::tables::counter_cache::{CounterCache, Shared};
 use crate::tables::mapped::Mapped;
+use crate::tables::scopes::{NO_SCOPE, ScopeId};
 use crate::tables::slot_bitmap::SlotBitmap;
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -37,19 +39,27 @@ pub(super) fn local<'a>() -> &'a Local {
     unsafe { &*local }
 }
 
+/// The account of heaplens itself.
+pub(super) const OWN: ScopeId = ScopeId::MAX;
+
 /// Words in thread-local storage.
 pub(crate) struct Local {
-    /// Bytes up to the next sample. 0 until the thread's first allocation; stays 0 in exact mode
-    /// and on a patient thread, so that every allocation takes the recording path.
+    /// Bytes up to the next look, which is at the next sample as a rule: see [`Countdown`]. 0 until
+    /// the thread's first allocation; stays 0 in exact mode and on a patient thread, so that every
+    /// allocation takes the recording path.
     pub(crate) until_sample: Cell<i64>,
+    /// Bytes from that look to the sample.
+    beyond_look: Cell<i64>,
+    /// The mean that the sample was drawn at.
+    mean: Cell<u64>,
     /// State of the thread's random generator; 0 until it is seeded.
     pub(crate) random: Cell<u64>,
     /// The thread's state: null before the first use, dangling once the thread has ended.
     state: Cell<*mut ThreadState>,
     /// Stack pointer of the recorder's frame on this thread; 0 while it is not active.
     pub(crate) active: Cell<u64>,
-    /// Allocations are heaplens' own.
-    pub(crate) is_own: Cell<bool>,
+    /// On whose account the thread allocates: the scope that it is in, [`NO_SCOPE`], or [`OWN`].
+    pub(crate) account: Cell<ScopeId>,
     /// The thread waits for memory where there is none.
     pub(crate) is_patient: Cell<bool>,
 }
@@ -61,13 +71,35 @@ impl Local {
         NonNull::new(self.state.get()).filter(|state| state.as_ptr() != ENDED)
     }
 
+    /// Whether allocations are heaplens' own.
+    #[inline(always)]
+    pub(super) fn is_own(&self) -> bool {
+        self.account.get() == OWN
+    }
+
+    pub(super) fn countdown(&self) -> Countdown {
+        Countdown {
+            until_look: self.until_sample.get(),
+            beyond: self.beyond_look.get(),
+            mean: self.mean.get(),
+        }
+    }
+
+    pub(super) fn set_countdown(&self, countdown: Countdown) {
+        self.until_sample.set(countdown.until_look);
+        self.beyond_look.set(countdown.beyond);
+        self.mean.set(countdown.mean);
+    }
+
     const fn new() -> Self {
         Self {
             until_sample: Cell::new(0),
+            beyond_look: Cell::new(0),
+            mean: Cell::new(0),
             random: Cell::new(0),
             state: Cell::new(null_mut()),
             active: Cell::new(0),
-            is_own: Cell::new(false),
+            account: Cell::new(NO_SCOPE),
             is_patient: Cell::new(false),
         }
     }

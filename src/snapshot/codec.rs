@@ -70,6 +70,8 @@ pub fn write(snapshot: &Snapshot, output: impl Write) -> io::Result<()> {
         stacks: &'a super::Stacks,
         sites: &'a super::Sites,
         #[serde(skip_serializing_if = "Option::is_none")]
+        graph: &'a Option<super::graph::Graph>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         symbols: &'a Option<super::Symbols>,
         complete: bool,
     }
@@ -80,6 +82,7 @@ pub fn write(snapshot: &Snapshot, output: impl Write) -> io::Result<()> {
         modules,
         stacks,
         sites,
+        graph,
         symbols,
         complete: _,
     } = snapshot;
@@ -90,6 +93,7 @@ pub fn write(snapshot: &Snapshot, output: impl Write) -> io::Result<()> {
         modules,
         stacks,
         sites,
+        graph,
         symbols,
         complete: true,
     };

@@ -6,6 +6,7 @@
 
 use super::codec::Limits;
 use super::error::ErrorKind;
+use super::graph::Graph;
 use super::json::{self, Parser};
 use super::model::{FORMAT, FORMAT_VERSION, Header, Module, Sites, Snapshot, Stacks, Symbols};
 use serde::Deserialize;
@@ -46,6 +47,7 @@ pub(super) fn read_snapshot(json: &mut Parser<'_>, limits: &Limits) -> Result<Sn
         modules: columns.modules.ok_or_else(|| lacks("modules"))?,
         stacks: columns.stacks.ok_or_else(|| lacks("stacks"))?,
         sites: columns.sites.ok_or_else(|| lacks("sites"))?,
+        graph: columns.graph,
         symbols: columns.symbols,
         complete: columns.complete.unwrap_or_default(),
     };
@@ -111,6 +113,7 @@ struct Columns {
     modules: Option<Vec<Module>>,
     stacks: Option<Stacks>,
     sites: Option<Sites>,
+    graph: Option<Graph>,
     symbols: Option<Symbols>,
     complete: Option<bool>,
 }
@@ -158,6 +161,7 @@ enum Key {
     Modules,
     Stacks,
     Sites,
+    Graph,
     Symbols,
     Complete,
     #[serde(other)]
@@ -198,6 +202,7 @@ impl<'de> Visitor<'de> for &mut Envelope {
                 }
                 (Key::Stacks, Some(columns)) => once(&mut columns.stacks, "stacks", &mut map)?,
                 (Key::Sites, Some(columns)) => once(&mut columns.sites, "sites", &mut map)?,
+                (Key::Graph, Some(columns)) => once(&mut columns.graph, "graph", &mut map)?,
                 (Key::Symbols, Some(columns)) => {
                     once(&mut columns.symbols, "symbols", &mut map)?;
                 }

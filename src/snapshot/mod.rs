@@ -11,11 +11,13 @@ mod decimal;
 mod envelope;
 mod error;
 mod file_name;
+pub mod graph;
 mod json;
 mod model;
 #[cfg(feature = "pprof")]
 pub mod pprof;
 mod special_frame;
+mod stack_index;
 mod validate;
 
 pub use codec::{Limits, read, read_bytes, read_from, read_header, read_header_from, write};
@@ -25,6 +27,7 @@ pub use error::{Error, ErrorKind};
 pub use file_name::{FileName, RunName, executable_slug, reason_slug, rfc3339};
 pub use model::*;
 pub use special_frame::{SPECIAL_MODULE, SpecialFrame, TruncatedCause};
+pub use stack_index::StackIndex;
 pub use validate::{Invalid, validate};
 
 #[cfg(test)]

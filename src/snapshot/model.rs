@@ -1,6 +1,7 @@
 //! The plain data of a snapshot. Field names are the names in the file.
 
 use super::decimal;
+use super::graph::Graph;
 use serde::{Deserialize, Serialize};
 
 /// Value of [`Snapshot::format`]: tells a snapshot from any other JSON.
@@ -34,6 +35,9 @@ pub struct Snapshot {
     pub stacks: Stacks,
     /// One row for each call site with anything ever recorded, as columns.
     pub sites: Sites,
+    /// Who holds what, where a scan of the heap was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph: Option<Graph>,
     /// Names of the frames, once someone has resolved them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub symbols: Option<Symbols>,
@@ -132,8 +136,12 @@ pub enum Reason {
 pub struct Recorder {
     /// `sampled`, `exact` or `off`.
     pub mode: RecorderMode,
-    /// Mean distance between samples in bytes; 0 in exact mode.
+    /// Mean distance between samples in bytes, as it was set when the snapshot was taken; 0 in exact
+    /// mode. Each sample counts by the mean that it was drawn at.
     pub sample_bytes: u64,
+    /// Milliseconds of the run in which sampling was switched off: what was allocated then is in no
+    /// number here.
+    pub sampling_off_ms: u64,
     /// Most frames kept of one stack.
     pub depth: u32,
     /// How stacks were walked: `eh-frame`, or `leaf-only` where there is no unwinder.

@@ -6,6 +6,8 @@
 use super::model::{Sites, Snapshot, Stacks, Symbols};
 use std::fmt;
 
+mod graph;
+
 /// Sums of a column stay below this in magnitude, so that the difference of two fits an `i64`.
 const SUM_BOUND: i128 = 1 << 62;
 
@@ -41,6 +43,9 @@ pub fn validate(snapshot: &Snapshot) -> Result<(), Invalid> {
     check_stacks(&snapshot.stacks, modules)?;
     let frames = snapshot.stacks.parent.len();
     check_sites(&snapshot.sites, frames)?;
+    if let Some(graph) = &snapshot.graph {
+        graph::check_graph(graph, snapshot.sites.stack.len(), modules)?;
+    }
     if let Some(symbols) = &snapshot.symbols {
         check_symbols(symbols, frames, modules)?;
     }
@@ -56,13 +61,7 @@ fn check_stacks(stacks: &Stacks, modules: usize) -> Result<(), Invalid> {
         "stacks.parent",
         rows,
     )?;
-    for (row, &parent) in stacks.parent.iter().enumerate() {
-        // A parent before its child rules cycles out.
-        if parent < -1 || parent >= row as i64 {
-            let problem = format!("is {parent}, but a caller stands in a row before, or is -1");
-            return Err(at("stacks.parent", row, problem));
-        }
-    }
+    parents("stacks.parent", &stacks.parent)?;
     indices("stacks.module", &stacks.module, "modules", modules)
 }
 
@@ -158,34 +157,12 @@ fn check_symbols(symbols: &Symbols, frames: usize, modules: usize) -> Result<(),
         distinct,
     )?;
 
-    let first = &symbols.first_frame;
-    if first.len() != frames + 1 {
-        let problem = format!(
-            "has {} rows, but {frames} rows of stacks need {}",
-            first.len(),
-            frames + 1
-        );
-        return Err(whole("symbols.first_frame", problem));
-    }
-    if first[0] != 0 {
-        return Err(at(
-            "symbols.first_frame",
-            0,
-            format!("is {}, not 0", first[0]),
-        ));
-    }
-    if let Some(row) = first.windows(2).position(|pair| pair[0] > pair[1]) {
-        let problem = "is below the row before it".to_owned();
-        return Err(at("symbols.first_frame", row + 1, problem));
-    }
-    if first[frames] as usize != symbols.frame.len() {
-        let problem = format!(
-            "is {}, but symbols.frame has {} rows",
-            first[frames],
-            symbols.frame.len()
-        );
-        return Err(at("symbols.first_frame", frames, problem));
-    }
+    first_rows(
+        "symbols.first_frame",
+        &symbols.first_frame,
+        ("stacks", frames),
+        ("symbols.frame", symbols.frame.len()),
+    )?;
     same_length("symbols.sources", symbols.sources.len(), "modules", modules)
 }
 
@@ -237,6 +214,54 @@ fn indices(
             Err(at(column, row, problem))
         }
     }
+}
+
+/// No index stands twice. All are below `length`.
+fn distinct(column: &'static str, values: &[u32], length: usize) -> Result<(), Invalid> {
+    let mut seen = vec![false; length];
+    for (row, &index) in values.iter().enumerate() {
+        if std::mem::replace(&mut seen[index as usize], true) {
+            return Err(at(column, row, format!("is {index}, as a row before")));
+        }
+    }
+    Ok(())
+}
+
+/// Rows that a tree's rows hang on: a parent before its child rules cycles out.
+fn parents(column: &'static str, parents: &[i64]) -> Result<(), Invalid> {
+    for (row, &parent) in parents.iter().enumerate() {
+        if parent < -1 || parent >= row as i64 {
+            let problem = format!("is {parent}, but a parent stands in a row before, or is -1");
+            return Err(at(column, row, problem));
+        }
+    }
+    Ok(())
+}
+
+/// Where each row's part of another table begins, and behind the last one that table's length.
+fn first_rows(
+    column: &'static str,
+    first: &[u32],
+    (rows_of, rows): (&str, usize),
+    (target, length): (&str, usize),
+) -> Result<(), Invalid> {
+    if first.len() != rows + 1 {
+        let (found, needed) = (first.len(), rows + 1);
+        let problem = format!("has {found} rows, but {rows} rows of {rows_of} need {needed}");
+        return Err(whole(column, problem));
+    }
+    if first[0] != 0 {
+        return Err(at(column, 0, format!("is {}, not 0", first[0])));
+    }
+    if let Some(row) = first.windows(2).position(|pair| pair[0] > pair[1]) {
+        let problem = "is below the row before it".to_owned();
+        return Err(at(column, row + 1, problem));
+    }
+    if first[rows] as usize != length {
+        let problem = format!("is {}, but {target} has {length} rows", first[rows]);
+        return Err(at(column, rows, problem));
+    }
+    Ok(())
 }
 
 /// Magnitudes are summed: then every sum of some of the rows fits too, such as a subtree's.

@@ -80,6 +80,11 @@ impl Modules {
         }
     }
 
+    /// Start and length in bytes of the list.
+    pub(crate) fn room(&self) -> (std::ptr::NonNull<u8>, usize) {
+        self.entries.range()
+    }
+
     /// All modules so far, by index.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Module> {
         let count = self.count.load(Acquire);
@@ -271,11 +276,14 @@ fn code(segments: &[Segment]) -> impl Iterator<Item = (u64, &'static [u8])> {
 
 /// FNV-1a, 64 bits, over the file contents of the executable segments in order.
 fn text_hash(segments: &[Segment]) -> u64 {
-    code(segments)
-        .flat_map(|(_, bytes)| bytes)
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+    fnv1a(code(segments).flat_map(|(_, bytes)| bytes))
+}
+
+/// FNV-1a, 64 bits (Fowler, Noll and Vo).
+pub(crate) fn fnv1a<'b>(bytes: impl IntoIterator<Item = &'b u8>) -> u64 {
+    bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]

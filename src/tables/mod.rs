@@ -11,6 +11,11 @@ pub(crate) mod counters;
 pub(crate) mod large_samples;
 pub(crate) mod mapped;
 pub(crate) mod sample_slots;
+#[cfg_attr(
+    not(feature = "testing"),
+    allow(dead_code, reason = "nothing opens scopes")
+)]
+pub(crate) mod scopes;
 pub(crate) mod site_tree;
 pub(crate) mod slot_bitmap;
 

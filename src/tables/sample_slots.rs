@@ -6,6 +6,7 @@
 //!
 //! Does not know what is kept in a record, nor when a block is sampled.
 
+use super::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use super::large_samples::{Sample, SampleRecords};
 use super::slot_bitmap::SlotBitmap;
 use crate::platform;
@@ -23,6 +24,8 @@ const PAGE_SLOTS: usize = 1 << 17;
 const WIDE_SLOTS: usize = 1 << 13;
 const WIDE: usize = SLOT_LIMIT;
 const PAGES_LEN: usize = PAGE_SLOTS * SLOT_ALIGN;
+/// Free wide slots that may keep their pages, 1 MiB in all: for the next samples, however many live on.
+const WARM_WIDE_SLOTS: usize = 16;
 const ROOM: usize = PAGES_LEN + WIDE_SLOTS * WIDE;
 
 /// The slots and their records.
@@ -31,6 +34,9 @@ pub(crate) struct SampleSlots {
     room: Option<NonNull<u8>>,
     page_slots: SlotBitmap,
     wide_slots: SlotBitmap,
+    /// A bit for each free wide slot that has kept its pages, and how many do.
+    warm: [AtomicU64; WIDE_SLOTS / 64],
+    warm_count: AtomicUsize,
     records: SampleRecords,
 }
 
@@ -56,6 +62,8 @@ impl SampleSlots {
             room: room.map(|start| unsafe { start.add(start.align_offset(WIDE)) }),
             page_slots: SlotBitmap::new(PAGE_SLOTS),
             wide_slots: SlotBitmap::new(WIDE_SLOTS),
+            warm: [const { AtomicU64::new(0) }; WIDE_SLOTS / 64],
+            warm_count: AtomicUsize::new(0),
             records,
         }
     }
@@ -71,7 +79,12 @@ impl SampleSlots {
         if layout.size() <= SLOT_ALIGN && layout.align() <= SLOT_ALIGN {
             self.page_slots.take().map(Slot)
         } else {
-            self.wide_slots.take().map(|slot| Slot(PAGE_SLOTS + slot))
+            let wide = self.wide_slots.take()?;
+            let mask = 1 << (wide % 64);
+            if self.warm[wide / 64].fetch_and(!mask, Relaxed) & mask != 0 {
+                self.warm_count.fetch_sub(1, Relaxed);
+            }
+            Some(Slot(PAGE_SLOTS + wide))
         }
     }
 
@@ -112,9 +125,14 @@ impl SampleSlots {
             None => self.page_slots.release(slot.0),
             Some(wide) => {
                 // A page may stay for the next sample; sixteen are worth a system call.
-                if let Some(start) = NonNull::new(self.block(slot)) {
-                    // SAFETY: the slot is still taken, and its block is dead.
-                    unsafe { platform::discard(start, WIDE) };
+                if self.warm_count.fetch_add(1, Relaxed) < WARM_WIDE_SLOTS {
+                    self.warm[wide / 64].fetch_or(1 << (wide % 64), Relaxed);
+                } else {
+                    self.warm_count.fetch_sub(1, Relaxed);
+                    if let Some(start) = NonNull::new(self.block(slot)) {
+                        // SAFETY: the slot is still taken, and its block is dead.
+                        unsafe { platform::discard(start, WIDE) };
+                    }
                 }
                 self.wide_slots.release(wide)
             }
@@ -149,6 +167,34 @@ impl SampleSlots {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_many_free_slots_stay_warm_however_many_live() {
+        let slots = SampleSlots::new();
+        let layout = Layout::from_size_align(SLOT_LIMIT - 1, 1).unwrap();
+        let warm = || -> u32 {
+            let bits = slots
+                .warm
+                .iter()
+                .map(|word| word.load(Relaxed).count_ones());
+            bits.sum()
+        };
+        let living: Vec<Slot> = (0..100).map(|_| slots.take(layout).unwrap()).collect();
+        for _ in 0..3 {
+            let taken: Vec<Slot> = (0..40).map(|_| slots.take(layout).unwrap()).collect();
+            assert_eq!(warm(), 0);
+            let block = slots.block(taken[0]);
+            // SAFETY: the slot is ours until it is given back, and its memory is never unmapped.
+            unsafe { block.write(7) };
+            taken.iter().for_each(|&slot| slots.release(slot));
+            assert_eq!(warm() as usize, WARM_WIDE_SLOTS);
+            assert_eq!(slots.warm_count.load(Relaxed), WARM_WIDE_SLOTS);
+            // SAFETY: as above; nobody else takes slots here.
+            assert_eq!(unsafe { block.read() }, 7, "the first to come back is warm");
+        }
+        living.into_iter().for_each(|slot| slots.release(slot));
+        assert_eq!(warm() as usize, WARM_WIDE_SLOTS);
+    }
 
     #[test]
     fn a_block_is_found_by_any_slot_address_and_by_no_other() {

@@ -4,10 +4,12 @@ use super::atomic::Ordering::{AcqRel, Acquire};
 use super::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use super::mapped::Mapped;
 
-/// A lock-free set of small numbers with "take any that is free".
+/// A lock-free set of small numbers with "take a low one that is free": what the slots stand for stays
+/// warm, and no more of it is ever touched than was taken at a time.
 pub(crate) struct SlotBitmap {
     words: Mapped<AtomicU64>,
-    /// Word to look at first: behind the last one that had room.
+    /// Word to look at first. Those before it are full, but for slots that were given back while
+    /// another thread took one.
     hint: AtomicUsize,
 }
 
@@ -33,7 +35,8 @@ impl SlotBitmap {
                 {
                     Ok(_) => {
                         if step != 0 {
-                            self.hint.store(at, Relaxed);
+                            // Not over a lower one that a release has set meanwhile.
+                            let _ = self.hint.compare_exchange(start, at, Relaxed, Relaxed);
                         }
                         return Some(at * 64 + bit as usize);
                     }
@@ -48,7 +51,11 @@ impl SlotBitmap {
     pub(crate) fn release(&self, slot: usize) -> bool {
         let mask = 1 << (slot % 64);
         match self.words.get(slot / 64) {
-            Some(word) => word.fetch_and(!mask, AcqRel) & mask != 0,
+            Some(word) => {
+                let was_taken = word.fetch_and(!mask, AcqRel) & mask != 0;
+                self.hint.fetch_min(slot / 64, Relaxed);
+                was_taken
+            }
             None => false,
         }
     }
@@ -88,6 +95,18 @@ mod tests {
         assert_eq!(slots.taken().count(), 127);
         assert_eq!(slots.take(), Some(77));
         assert!(!slots.release(1 << 20));
+    }
+
+    #[test]
+    fn no_more_slots_are_touched_than_were_taken_at_a_time() {
+        let slots = SlotBitmap::new(64 * 64);
+        let mut highest = 0;
+        for _ in 0..50 {
+            let taken: Vec<usize> = (0..200).filter_map(|_| slots.take()).collect();
+            highest = taken.iter().copied().fold(highest, usize::max);
+            taken.iter().for_each(|&slot| assert!(slots.release(slot)));
+        }
+        assert_eq!(highest, 199);
     }
 
     #[test]

@@ -14,6 +14,8 @@ enum Quantity {
     Cpu,
     /// Peak of resident memory over that of the base.
     Rss,
+    /// What 99 of 100 requests take at most, over that of the base.
+    P99,
     /// CPU time over that of the base, on two threads over the same on one.
     Scaling { one_thread: Workload },
 }
@@ -21,6 +23,8 @@ enum Quantity {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Limit {
     Ratio(f64),
+    /// As much as the base is from itself in its worst pair.
+    Control,
     /// As much as this share of what another one adds to its own base.
     ShareOf {
         share: f64,
@@ -98,6 +102,12 @@ fn all() -> Vec<Bound> {
         }
         add(contender, base, Heap200, Quantity::Rss, Limit::Ratio(1.02));
     }
+    for (quantity, limit) in [
+        (Quantity::Cpu, Limit::Ratio(1.02)),
+        (Quantity::P99, Limit::Control),
+    ] {
+        add("sampled-scraped", "system", Service, quantity, limit);
+    }
     let jemalloc_adds = |share| Limit::ShareOf {
         share,
         contender: "jemalloc-prof",
@@ -169,15 +179,17 @@ impl Bound {
         let line = lines.find(self.workload, self.contender, self.base)?;
         let mut void = match self.quantity {
             // Memory does not depend on what else runs.
-            Quantity::Rss if line.pairs.len() < FEWEST_PAIRS => {
+            // The slowest requests vary more than a control may, and have a limit that knows it.
+            Quantity::Rss | Quantity::P99 if line.pairs.len() < FEWEST_PAIRS => {
                 Some(format!("{} pairs", line.pairs.len()))
             }
-            Quantity::Rss => None,
+            Quantity::Rss | Quantity::P99 => None,
             Quantity::Cpu | Quantity::Scaling { .. } => lines.void(line),
         };
         let (subject, value) = match self.quantity {
             Quantity::Cpu => ("CPU time", line.cpu()?),
             Quantity::Rss => ("peak memory", line.rss()?),
+            Quantity::P99 => ("99 of 100 requests", line.p99()?),
             Quantity::Scaling { one_thread } => {
                 let one = lines.find(one_thread, self.contender, self.base)?;
                 void = void.or_else(|| lines.void(one));
@@ -186,6 +198,14 @@ impl Bound {
         };
         let (limit, because) = match self.limit {
             Limit::Ratio(ratio) => (ratio, None),
+            Limit::Control => {
+                let control = lines.find(self.workload, self.base, self.base)?;
+                let worst = control.p99_ratios().fold(1.0, f64::max);
+                (
+                    worst,
+                    Some(format!("the worst of {} beside itself", self.base)),
+                )
+            }
             Limit::ShareOf {
                 share,
                 contender,
@@ -261,6 +281,27 @@ mod tests {
         assert_eq!(judged(lines(1.0, 1.59)), Outcome::Holds);
         assert_eq!(judged(lines(1.0, 1.61)), Outcome::Missed);
         assert!(matches!(judged(lines(1.02, 1.5)), Outcome::Void(_)));
+    }
+
+    #[test]
+    fn the_slowest_requests_are_held_to_the_range_of_the_control() {
+        let mut control = [1.0; 15];
+        control[3] = 1.3;
+        let lines = |ratio: f64| {
+            let of = |contender: &str, ratios: &[f64]| {
+                line(Workload::Service, contender, "system", ratios)
+            };
+            vec![of("system", &control), of("sampled-scraped", &[ratio; 15])]
+        };
+        let judged = |lines| {
+            verdict(
+                lines,
+                "99 of 100 requests, sampled-scraped over system",
+                1.3,
+            )
+        };
+        assert_eq!(judged(lines(1.29)), Outcome::Holds);
+        assert_eq!(judged(lines(1.31)), Outcome::Missed);
     }
 
     #[test]

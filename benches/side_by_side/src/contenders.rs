@@ -57,6 +57,8 @@ pub(crate) struct Contender {
     pub(crate) environment: &'static [(&'static str, &'static str)],
     pub(crate) launcher: Launcher,
     pub(crate) idle_thread: bool,
+    /// It has the HTTP endpoint, and its metrics are asked for each second.
+    pub(crate) is_scraped: bool,
     /// What it is compared with, each on its own.
     pub(crate) bases: &'static [&'static str],
 }
@@ -107,6 +109,7 @@ const fn contender(
         environment: &[],
         launcher: Launcher::Direct,
         idle_thread: false,
+        is_scraped: false,
         bases,
     }
 }
@@ -124,6 +127,11 @@ impl Contender {
 
     const fn with_idle_thread(mut self) -> Self {
         self.idle_thread = true;
+        self
+    }
+
+    const fn scraped(mut self) -> Self {
+        self.is_scraped = true;
         self
     }
 
@@ -167,6 +175,9 @@ pub(crate) const ALL: &[Contender] = &[
     contender("sampled-system", "heaplens, every 512 KiB", OVER_SYSTEM, &["system"]).with(SAMPLED),
     contender("sampled-thread", "heaplens with its thread, every 512 KiB", OVER_SYSTEM, &["system-thread"])
         .with(SAMPLED_THREAD),
+    contender("sampled-scraped", "heaplens with its thread and endpoint, every 512 KiB; metrics each second", "wrap-heaplens-http", &["system"])
+        .with(SAMPLED_THREAD)
+        .scraped(),
     contender("sampled-mimalloc", "heaplens, every 512 KiB", OVER_MIMALLOC, &["mimalloc"]).with(SAMPLED),
     contender("sampled-jemalloc", "heaplens, every 512 KiB", OVER_JEMALLOC, &["jemalloc"]).with(SAMPLED),
     contender("jemalloc-prof-off", "jemalloc built with its profiler, not running", "jemalloc-profiling", &["jemalloc"]),

@@ -76,6 +76,18 @@ impl Line {
         Median::of(self.rss_ratios())
     }
 
+    /// What 99 of 100 requests took at most, contender over base, of each pair. None where it was not
+    /// measured.
+    pub(crate) fn p99_ratios(&self) -> impl Iterator<Item = f64> {
+        self.pairs
+            .iter()
+            .filter_map(|(base, contender)| Some(contender.p99_ns? as f64 / base.p99_ns? as f64))
+    }
+
+    pub(crate) fn p99(&self) -> Option<Median> {
+        Median::of(self.p99_ratios())
+    }
+
     /// CPU time of an operation of the contender in nanoseconds.
     pub(crate) fn nanoseconds(&self) -> Option<f64> {
         let runs = self.pairs.iter().map(|(_, run)| run.cpu_per_operation());
@@ -138,6 +150,7 @@ pub(crate) mod tests {
             cpu_ns: cpu_ns as u64,
             wall_ns: 2 * cpu_ns as u64,
             peak_rss_bytes: 3 << 20,
+            p99_ns: (workload.kind() == measure::Kind::Service).then_some(cpu_ns as u64),
         };
         Line {
             workload,

@@ -1,7 +1,6 @@
 //! One run of a workload in a process of its own.
 
 use crate::contenders::{Contender, Launcher};
-use crate::service;
 use measure::{Kind, Measurement, Workload};
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
@@ -31,27 +30,26 @@ pub(crate) struct Run<'a> {
 impl Run<'_> {
     /// Runs it and returns what it has measured, or in one line why there is nothing.
     pub(crate) fn measure(&self) -> Result<Measurement, String> {
-        let measured = match self.workload.kind() {
-            Kind::Service => service::measure(self),
-            Kind::SingleThread | Kind::Threads | Kind::Scaling => self.measured_within(),
-        };
-        empty(self.folder);
-        measured
-    }
-
-    fn measured_within(&self) -> Result<Measurement, String> {
         let milliseconds = self.time.as_millis().to_string();
         let mut arguments = vec!["--milliseconds", &milliseconds];
         if self.contender.idle_thread {
             arguments.push("--idle-thread");
         }
-        let mut process = self.start(&arguments)?;
-        let line = process.line(|line| line.starts_with('{').then(|| line.to_owned()))?;
+        let mut process = self.start(&arguments, &[])?;
+        let line = process.line(|line| line.starts_with('{').then(|| line.to_owned()));
+        drop(process);
+        empty(self.folder);
+        let line = line?;
         serde_json::from_str(&line).map_err(|error| format!("{line:?} is no measurement: {error}"))
     }
 
-    /// Starts the contender in a clean environment and in a process group of its own.
-    pub(crate) fn start(&self, arguments: &[&str]) -> Result<Process, String> {
+    /// Starts the contender in a clean environment, but for its own variables and these, and in a process
+    /// group of its own.
+    pub(crate) fn start(
+        &self,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Process, String> {
         let mut command = match self.contender.launcher {
             Launcher::Direct => Command::new(self.program),
             Launcher::Heaptrack => {
@@ -85,6 +83,7 @@ impl Run<'_> {
             .arg(self.workload.name())
             .args(arguments)
             .envs(self.contender.environment.iter().copied())
+            .envs(environment.iter().copied())
             .current_dir(self.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -6,6 +6,7 @@ use crate::build::Programs;
 use crate::contenders::{self, Contender, Launcher, Program};
 use crate::results::{Line, Lines};
 use crate::run::Run;
+use crate::service;
 use measure::{Kind, Measurement, Workload};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -115,6 +116,8 @@ fn control(workload: Workload, base: Contender) -> Comparison {
 /// Leaves out what would tell nothing.
 fn takes_part(workload: Workload, contender: &Contender) -> bool {
     match workload.kind() {
+        // Only a service runs until it is told to stop.
+        kind if contender.is_scraped => kind == Kind::Service,
         Kind::SingleThread => true,
         // There are several threads anyway.
         Kind::Threads | Kind::Service => !contender.idle_thread && contender.program.layout == 0,
@@ -185,25 +188,33 @@ fn pair(
     options: &Options,
     folder: &Path,
 ) -> Result<(Measurement, Measurement), String> {
-    let measure = |contender: &Contender| {
-        let run = Run {
-            contender,
-            program: programs.path(contender.program),
-            workload: comparison.workload,
-            time: options.time,
-            pin: options.pin,
-            folder,
-        };
-        run.measure()
-            .map_err(|error| format!("{}: {error}", contender.label()))
+    let run = |contender| Run {
+        contender,
+        program: programs.path(contender.program),
+        workload: comparison.workload,
+        time: options.time,
+        pin: options.pin,
+        folder,
     };
-    if base_first {
-        let base = measure(&comparison.base)?;
-        Ok((base, measure(&comparison.contender)?))
-    } else {
-        let contender = measure(&comparison.contender)?;
-        Ok((measure(&comparison.base)?, contender))
-    }
+    let (base, contender) = (run(&comparison.base), run(&comparison.contender));
+    let (first, second) = match base_first {
+        true => (&base, &contender),
+        false => (&contender, &base),
+    };
+    let [first, second] = match comparison.workload.kind() {
+        Kind::Service => service::measure([first, second])?,
+        _ => {
+            let measure = |run: &Run| {
+                run.measure()
+                    .map_err(|error| format!("{}: {error}", run.contender.label()))
+            };
+            [measure(first)?, measure(second)?]
+        }
+    };
+    Ok(match base_first {
+        true => (first, second),
+        false => (second, first),
+    })
 }
 
 #[cfg(test)]

@@ -7,13 +7,14 @@ use measure::statistics::Median;
 use std::fmt::Write as _;
 
 /// What the columns of [`row`] are called.
-pub(crate) const HEAD: [&str; 9] = [
+pub(crate) const HEAD: [&str; 10] = [
     "contender",
     "base",
     "CPU time",
     "ratio",
     "95 %",
     "elapsed, ratio",
+    "p99, ratio",
     "peak MiB",
     "peak, ratio",
     "",
@@ -74,6 +75,7 @@ pub(crate) fn row(lines: &Lines, line: &Line) -> [String; HEAD.len()] {
         value(line.cpu()),
         line.cpu().map_or_else(dash, interval),
         value(line.wall()),
+        value(line.p99()),
         line.mebibytes()
             .map_or_else(dash, |mebibytes| format!("{mebibytes:.1}")),
         value(line.rss()),

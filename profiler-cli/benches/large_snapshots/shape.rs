@@ -132,6 +132,7 @@ impl Shape {
             modules: vec![module("[special]"), module("/no/such/folder/service")],
             stacks,
             sites,
+            graph: None,
             symbols,
             complete: true,
         }

@@ -1,5 +1,7 @@
 //! Snapshots that are valid, and otherwise whatever some bytes say.
 
+mod graph;
+
 use heaplens::snapshot::{
     AGE_BOUNDS_SECONDS, AGE_CLASSES, Ages, FORMAT, FORMAT_VERSION, Header, Module, Program, Reason,
     Recorder, RecorderMode, Sites, Snapshot, Stacks, SymbolSource, Symbols, Totals,
@@ -101,13 +103,16 @@ pub(super) fn snapshot(bytes: &mut Bytes<'_>) -> Snapshot {
         rows => sites(bytes, rows, sampled),
     };
     let symbols = symbols(bytes, rows, modules.len());
+    let header = header(bytes, sampled);
+    let graph = graph::graph(bytes, sites.stack.len());
     Snapshot {
         format: FORMAT.to_owned(),
         format_version: FORMAT_VERSION,
-        header: header(bytes, sampled),
+        header,
         modules,
         stacks,
         sites,
+        graph,
         symbols: Some(symbols),
         complete: true,
     }

@@ -5,6 +5,8 @@ use std::io;
 
 use heaplens::snapshot::{Limits, Snapshot, read_bytes, write};
 use heaplens_cli::analysis::diff::{Diff, diff};
+use heaplens_cli::analysis::heap_graph::retained::Retention;
+use heaplens_cli::analysis::heap_graph::{HeapGraph, Held};
 use heaplens_cli::analysis::inspect::inspect;
 use heaplens_cli::analysis::suspects::suspects;
 use heaplens_cli::analysis::top::{By, Sort, top, top_since};
@@ -13,8 +15,9 @@ use heaplens_cli::profile::{Filter, OwnCrates, Profile, ProfileBuilder};
 use heaplens_cli::render::differential::{self, View};
 use heaplens_cli::render::escape::is_unsafe;
 use heaplens_cli::render::{
-    diff_json, diff_text, flamegraph, folded, inspect_json, inspect_text, report, speedscope,
-    suspects_json, suspects_text, top_json, top_text,
+    diff_json, diff_text, flamegraph, folded, inspect_json, inspect_text, leaks_json, leaks_text,
+    report, retained_json, retained_text, speedscope, suspects_json, suspects_text, top_json,
+    top_text,
 };
 use quick_xml::events::{BytesStart, Event};
 
@@ -44,6 +47,9 @@ pub fn outputs(data: &[u8]) {
             check_profile(profile);
         }
         check_difference(&before, &after);
+        snapshots
+            .iter()
+            .for_each(|one| check_holders(one, &options));
         check_run(&snapshots, &diff(&before, &after), &options);
     }
     let inspections: Vec<_> = snapshots
@@ -134,12 +140,45 @@ fn check_run(snapshots: &[Snapshot], diff: &Diff<'_>, options: &Options) {
     is_json(&written(|out| {
         suspects_json::write(&suspects, None, usize::MAX, out)
     }));
+    if let Some(graph) = &history.graph {
+        let profile = &history.profile;
+        is_text(&written(|out| leaks_text::write(profile, graph, 10, out)));
+        is_json(&written(|out| {
+            leaks_json::write(profile, graph, usize::MAX, out)
+        }));
+    }
     let report = report::Report {
         suspects: &suspects,
         diff,
         limit: Some(1 << 30),
     };
     is_page(&written(|out| report::write(report, out)));
+}
+
+/// Who holds what in a snapshot.
+fn check_holders(snapshot: &Snapshot, options: &Options) {
+    let Some(graph) = &snapshot.graph else { return };
+    let mut builder = ProfileBuilder::new(&options.own_crates);
+    let nodes = builder.add("some\u{1b}file", snapshot, snapshot.symbols.as_ref());
+    let (profile, site_of) = builder.finish_with_sites(&options.filter);
+    let stacks = snapshot.sites.stack.iter();
+    let nodes: Vec<_> = stacks
+        .map(|&stack| site_of[nodes[stack as usize] as usize])
+        .collect();
+    let source = profile.sources()[0].clone();
+    let names = [Some("</script>\u{1b}".to_owned())];
+    let held = Held {
+        graph: HeapGraph::new(&profile, source, graph, |site| nodes[site as usize]),
+        retention: Retention::new(&profile, graph, nodes.clone(), &names).expect("dominators"),
+        profile,
+    };
+    let ranked = held.retention.ranked();
+    is_text(&written(|out| {
+        retained_text::write(&held, &ranked, 10, out)
+    }));
+    is_json(&written(|out| {
+        retained_json::write(&held, &ranked, usize::MAX, out)
+    }));
 }
 
 fn written(output: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> String {
@@ -235,7 +274,7 @@ fn is_page(page: &str) {
 fn is_harmless_html(element: &BytesStart<'_>) {
     const ELEMENTS: &str = " html head meta title body header nav main section article footer div p \
         h1 h2 h3 ul ol li dl dt dd b i small span code kbd wbr a form fieldset legend label input \
-        button details summary noscript canvas svg line rect text polyline polygon table thead tbody \
+        button details summary noscript canvas svg line rect path text polyline polygon table thead tbody \
         tfoot tr th td ";
     let name = String::from_utf8_lossy(element.name().as_ref()).into_owned();
     assert!(ELEMENTS.contains(&format!(" {name} ")), "<{name}>");

@@ -100,6 +100,7 @@ fn snapshot_of(module: Module, addresses: &[u64]) -> Snapshot {
         modules: vec![special, module],
         stacks,
         sites: Sites::default(),
+        graph: None,
         symbols: None,
         complete: true,
     }

@@ -344,3 +344,18 @@ fn same_runs(before: &Profile, after: &Profile) -> bool {
     });
     !before.is_empty() && before == after
 }
+
+#[cfg(test)]
+mod tests {
+    use super::State;
+
+    #[test]
+    fn what_became_of_it_is_told_by_both_sides() {
+        assert_eq!(State::of(0, 5), Some(State::New));
+        assert_eq!(State::of(5, 0), Some(State::Gone));
+        assert_eq!(State::of(5, 10), Some(State::Grew));
+        assert_eq!(State::of(10, 5), Some(State::Shrank));
+        assert_eq!(State::of(0, 0), None);
+        assert_eq!(State::of(i64::MIN, i64::MAX), Some(State::Grew));
+    }
+}

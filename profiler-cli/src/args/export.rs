@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::ProfileArgs;
+use super::ViewArgs;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -28,19 +28,16 @@ pub enum ExportFormat {
 /// Arguments of `heaplens export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// Snapshots, or quoted globs; several are added up, as the pods of a fleet
+    /// Snapshots, quoted globs, URLs or @LISTs; several are added up, as the pods of a fleet
     #[arg(required = true, value_name = "SNAP")]
     pub snapshots: Vec<PathBuf>,
     /// Format [default: by the ending of FILE: .pb.gz, .folded, .speedscope.json]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub to: Option<ExportFormat>,
-    /// Write to this file instead of the standard output
-    #[arg(short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
     #[command(flatten)]
     #[allow(
         missing_docs,
         reason = "its type says it, and text here would become help"
     )]
-    pub profile: ProfileArgs,
+    pub view: ViewArgs,
 }

@@ -1,6 +1,7 @@
 //! `heaplens diff`
 
 use std::path::Path;
+use std::slice;
 
 use crate::analysis::diff::diff;
 use crate::args::{DiffArgs, DiffFormat, limit};
@@ -13,7 +14,7 @@ use crate::render::{diff_json, diff_text, folded};
 const TEXT_ROWS: usize = 10;
 
 pub(super) fn run(args: &DiffArgs) -> Result<(), Error> {
-    let file = args.output.as_deref();
+    let file = args.view.output.as_deref();
     let format = args.format.map_or_else(|| by_ending(file), Ok)?;
     if format == DiffFormat::Svg && output::is_terminal(file) {
         return Err(Error::Usage(
@@ -32,9 +33,7 @@ pub(super) fn run(args: &DiffArgs) -> Result<(), Error> {
                 .to_owned(),
         ));
     }
-    let sides = [&args.before, &args.after].map(std::slice::from_ref);
-    let [before, after] =
-        super::load_pair(sides[0], sides[1], &args.profile.options(), Vec::new())?;
+    let [before, after] = sides(args)?;
     let mut notes = Vec::new();
     notes.extend(swapped(&before, &after));
     notes.extend(unlike(&before, &after));
@@ -55,33 +54,48 @@ pub(super) fn run(args: &DiffArgs) -> Result<(), Error> {
     })
 }
 
+/// What is compared.
+fn sides(args: &DiffArgs) -> Result<[Profile; 2], Error> {
+    let options = args.view.profile.options();
+    if let Some(wanted) = &args.by_build {
+        let sides = super::load_releases(&args.snapshots, wanted, &options)?;
+        return Ok(sides.map(Profile::mean));
+    }
+    let (before, after) = match (&*args.base, &*args.snapshots) {
+        ([], [before, after]) => (slice::from_ref(before), slice::from_ref(after)),
+        ([], given) => {
+            return Err(Error::Usage(format!(
+                "BEFORE and AFTER are wanted, and there {}: pass those of a side as a quoted glob or \
+                 @LIST, or those of the earlier side by --base",
+                match given.len() {
+                    1 => "is one only".to_owned(),
+                    many => format!("are {many}"),
+                },
+            )));
+        }
+        (base, after) => (base, after),
+    };
+    super::load_pair(before, after, &options, Vec::new()).map(super::comparable)
+}
+
 /// The format that a file's name asks for.
 fn by_ending(file: Option<&Path>) -> Result<DiffFormat, Error> {
     let Some(file) = file.filter(|file| *file != Path::new("-")) else {
         return Ok(DiffFormat::Text);
     };
-    match super::ending(Some(file)).as_deref() {
-        Some("svg") => Ok(DiffFormat::Svg),
-        Some("txt") => Ok(DiffFormat::Text),
-        Some("json") => Ok(DiffFormat::Json),
-        Some("folded") => Ok(DiffFormat::Folded),
-        _ => Err(Error::output(
-            file,
-            "its ending tells no format: pass --format, or a name that ends in .svg, .txt, .json \
-             or .folded",
-        )),
-    }
+    let endings = [
+        (".svg", DiffFormat::Svg),
+        (".txt", DiffFormat::Text),
+        (".json", DiffFormat::Json),
+        (".folded", DiffFormat::Folded),
+    ];
+    super::format_of(file, "--format", &endings)
 }
 
 fn swapped(before: &Profile, after: &Profile) -> Option<String> {
-    let taken = |profile: &Profile| {
-        profile
-            .sources()
-            .iter()
-            .map(|source| source.header.taken_unix_ms)
-            .max()
-    };
-    (taken(after)? < taken(before)?).then(|| {
+    let (first, _) = before.taken_unix_ms()?;
+    let (_, last) = after.taken_unix_ms()?;
+    (last < first).then(|| {
         "AFTER was taken earlier than BEFORE: the two may have been given in the wrong order"
             .to_owned()
     })

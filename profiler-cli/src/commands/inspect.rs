@@ -3,19 +3,23 @@
 use crate::analysis::inspect::inspect;
 use crate::args::{Format, InspectArgs};
 use crate::error::Error;
-use crate::input::{Options, Step, expand, read};
+use crate::input::{Options, Step, gather, read};
 use crate::output;
 use crate::progress::Progress;
 use crate::render::{inspect_json, inspect_text};
 
 pub(super) fn run(args: &InspectArgs) -> Result<(), Error> {
-    let files = expand(&args.snapshots)?;
-    let options = Options::default();
+    let options = Options {
+        remote: args.http.remote(false),
+        ..Options::default()
+    };
     let progress = Progress::new();
-    let mut inspections = Vec::with_capacity(files.len());
     let mut notes = Vec::new();
+    let mut show = |step: Step<'_>| progress.show(step);
+    let files = gather(&args.snapshots, &options, &mut show, &mut notes)?;
+    let mut inspections = Vec::with_capacity(files.len());
     for (at, file) in files.iter().enumerate() {
-        progress.show(Step::Reading {
+        show(Step::Reading {
             file,
             number: at + 1,
             of: files.len(),

@@ -4,19 +4,19 @@ use std::path::PathBuf;
 
 use crate::analysis::diff::diff;
 use crate::analysis::suspects::suspects;
-use crate::args::ReportArgs;
+use crate::args::RunArgs;
 use crate::error::Error;
 use crate::output;
 use crate::render::report::{self, Report, compared};
 
-pub(super) fn run(args: &ReportArgs) -> Result<(), Error> {
-    let file = args.output.as_deref();
+pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
+    let file = args.view.output.as_deref();
     if output::is_terminal(file) {
         return Err(Error::Usage(
             "a page is not for a terminal: pass -o FILE.html".to_owned(),
         ));
     }
-    let options = args.profile.options();
+    let options = args.view.profile.options();
     let (run, history, notes) = super::load_run(&args.snapshots, &options)?;
     let suspects = suspects(&history);
     let (before, after) = compared(&suspects)

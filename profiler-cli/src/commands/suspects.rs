@@ -9,15 +9,16 @@ use crate::render::{suspects_json, suspects_text};
 const TEXT_ROWS: usize = 10;
 
 pub(super) fn run(args: &SuspectsArgs) -> Result<(), Error> {
-    let (_, history, notes) = super::load_run(&args.snapshots, &args.profile.options())?;
+    let run = &args.run;
+    let (_, history, notes) = super::load_run(&run.snapshots, &run.view.profile.options())?;
     super::tell(&notes);
     let suspects = suspects(&history);
-    output::write(args.output.as_deref(), |out| match args.format {
+    output::write(run.view.output.as_deref(), |out| match args.format {
         Format::Text => {
-            suspects_text::write(&suspects, args.limit, limit(args.rows, TEXT_ROWS), out)
+            suspects_text::write(&suspects, run.limit, limit(args.rows, TEXT_ROWS), out)
         }
         Format::Json => {
-            suspects_json::write(&suspects, args.limit, limit(args.rows, usize::MAX), out)
+            suspects_json::write(&suspects, run.limit, limit(args.rows, usize::MAX), out)
         }
     })
 }

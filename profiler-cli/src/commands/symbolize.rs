@@ -7,8 +7,8 @@ use heaplens::snapshot::{self, Snapshot, SymbolSource};
 
 use crate::args::SymbolizeArgs;
 use crate::error::Error;
-use crate::input::{Options, expand, is_profile, name, push_new};
-use crate::output::{Existing, write_file};
+use crate::input::{Options, expand, is_profile, is_url, name, push_new, read};
+use crate::output::{Existing, private, write_file};
 use crate::progress::Progress;
 
 pub(super) fn run(args: &SymbolizeArgs) -> Result<(), Error> {
@@ -19,6 +19,7 @@ pub(super) fn run(args: &SymbolizeArgs) -> Result<(), Error> {
     }
     let options = Options {
         debug_dirs: args.debug_dirs.clone(),
+        remote: args.http.remote(false),
         ..Options::default()
     };
     let progress = Progress::new();
@@ -51,14 +52,20 @@ fn one(
         number: 1,
         of: 1,
     });
-    if is_profile(file) {
+    if is_url(file) && target == file {
+        return Err(Error::input(
+            file,
+            "cannot be rewritten there: pass -o FILE for a file with names here",
+        ));
+    }
+    if is_profile(file, options) {
         return Err(Error::input(
             file,
             "a pprof profile: only snapshots are rewritten with names; `heaplens export --to pprof -o \
              FILE` writes a profile with them",
         ));
     }
-    let mut snapshot = snapshot::read(file, &options.limits)?;
+    let mut snapshot = read(file, options, notes)?;
     let outcome = name(&snapshot, options, &mut show);
     for note in outcome.notes {
         push_new(notes, note.to_string());
@@ -71,9 +78,10 @@ fn one(
     }
     snapshot.symbols = Some(outcome.symbols);
     // As private as the snapshot was.
-    let permissions = fs::metadata(file)
-        .ok()
-        .map(|metadata| metadata.permissions());
+    let permissions = match fs::metadata(file) {
+        _ if is_url(file) => private(),
+        metadata => metadata.ok().map(|metadata| metadata.permissions()),
+    };
     write_file(target, existing, permissions, |out| {
         snapshot::write(&snapshot, out)
     })

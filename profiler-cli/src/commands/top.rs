@@ -11,10 +11,10 @@ use crate::render::{top_json, top_text};
 const TEXT_ROWS: usize = 20;
 
 pub(super) fn run(args: &TopArgs) -> Result<(), Error> {
-    let options = args.profile.options();
-    if let Some(base) = &args.base {
-        let base = std::slice::from_ref(base);
-        let [base, profile] = super::load_pair(base, &args.snapshots, &options, Vec::new())?;
+    let options = args.view.profile.options();
+    if !args.base.is_empty() {
+        let sides = super::load_pair(&args.base, &args.snapshots, &options, Vec::new())?;
+        let [base, profile] = super::comparable(sides);
         return write(args, &profile, Some(&base));
     }
     if args.sort == Sort::Growth {
@@ -31,7 +31,7 @@ fn write(args: &TopArgs, profile: &Profile, base: Option<&Profile>) -> Result<()
         Some(diff) => top_since(diff, by, sort),
         None => top(profile, by, sort),
     };
-    output::write(args.output.as_deref(), |out| match args.format {
+    output::write(args.view.output.as_deref(), |out| match args.format {
         Format::Text => top_text::write(profile, &rows, by, sort, limit(args.rows, TEXT_ROWS), out),
         Format::Json => top_json::write(
             profile,

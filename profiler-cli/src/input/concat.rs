@@ -94,7 +94,7 @@ fn without_columns(sites: &mut Sites) {
 }
 
 /// The index of a module, which is added if it is new.
-fn place(modules: &mut Vec<Module>, module: Module) -> u32 {
+pub(super) fn place(modules: &mut Vec<Module>, module: Module) -> u32 {
     let known = modules.iter().position(|known| *known == module);
     let place = known.unwrap_or_else(|| {
         modules.push(module);

@@ -4,8 +4,10 @@
 //! one has the paths of all others, and within a run equal addresses are equal code. The others are
 //! read one at a time, and nothing but their numbers is kept.
 
-use heaplens::snapshot::{AGE_BOUNDS_SECONDS, Module, Snapshot, Symbols};
-use rustc_hash::FxHashMap;
+use std::path::{Path, PathBuf};
+
+use heaplens::snapshot::{AGE_BOUNDS_SECONDS, Header, Reason, Snapshot, StackIndex, Symbols};
+use rustc_hash::FxBuildHasher;
 
 use super::runs::Run;
 use super::{Options, Step, names_of, read};
@@ -22,7 +24,7 @@ const MOST_SNAPSHOTS: usize = 200;
 ///
 /// # Errors
 ///
-/// The first file that cannot be read, unless it was found in a folder: then it is passed over with a
+/// The first file that cannot be read, unless it is not needed: then it is passed over with a
 /// note, as long as one is left.
 pub fn load(
     run: &Run,
@@ -30,12 +32,10 @@ pub fn load(
     progress: &mut dyn FnMut(Step<'_>),
     notes: &mut Vec<String>,
 ) -> Result<History, Error> {
-    let mut files: Vec<&std::path::Path> = run.snapshots.iter().map(|(file, _)| &**file).collect();
+    let mut files: Vec<&Path> = run.snapshots.iter().map(|(file, _)| &**file).collect();
     if files.len() > MOST_SNAPSHOTS {
         let all = files.len();
-        files = (0..MOST_SNAPSHOTS)
-            .map(|at| files[at * (all - 1) / (MOST_SNAPSHOTS - 1)])
-            .collect();
+        files = thinned(&run.snapshots);
         notes.push(format!(
             "{MOST_SNAPSHOTS} of {all} snapshots are read, at even distances"
         ));
@@ -51,7 +51,7 @@ pub fn load(
         });
         let snapshot = match read(file, options, notes) {
             Ok(snapshot) => snapshot,
-            Err(error) if run.is_named => return Err(error),
+            Err(error) if run.is_needed => return Err(error),
             Err(error) => {
                 notes.push(format!("passed over: {error}"));
                 failed = Some(error);
@@ -78,6 +78,27 @@ pub fn load(
     }
 }
 
+/// Of many snapshots those that are read. Marks come first, up to half of them: a verdict may be of these
+/// alone.
+fn thinned(snapshots: &[(PathBuf, Header)]) -> Vec<&Path> {
+    let is_mark = |at: &usize| snapshots[*at].1.reason == Reason::Mark;
+    let (marks, others): (Vec<usize>, Vec<usize>) = (0..snapshots.len()).partition(is_mark);
+    let mut read = if marks.len() > MOST_SNAPSHOTS / 2 {
+        spread(&(0..snapshots.len()).collect::<Vec<_>>(), MOST_SNAPSHOTS)
+    } else {
+        [spread(&others, MOST_SNAPSHOTS - marks.len()), marks].concat()
+    };
+    read.sort_unstable();
+    read.into_iter().map(|at| &*snapshots[at].0).collect()
+}
+
+/// So many of more, at even distances, the first and the last among them.
+fn spread(all: &[usize], most: usize) -> Vec<usize> {
+    (0..most)
+        .map(|at| all[at * (all.len() - 1) / (most - 1)])
+        .collect()
+}
+
 /// Profiles that do not name their process, and cannot all be of one: what was ever allocated never
 /// falls.
 fn several_processes(history: &History) -> Option<String> {
@@ -100,7 +121,9 @@ fn several_processes(history: &History) -> Option<String> {
 #[derive(Debug)]
 pub struct RunReader {
     history: HistoryBuilder,
-    rows: Rows,
+    stacks: StackIndex<FxBuildHasher>,
+    /// Node by row of the newest snapshot; none for what does not pass the filter.
+    nodes: Vec<Option<NodeId>>,
 }
 
 impl RunReader {
@@ -116,27 +139,33 @@ impl RunReader {
         let (profile, site_of) = profile.finish_with_sites(&options.filter);
         let sites = nodes.iter().map(|&node| site_of[node as usize]);
         Self {
-            rows: Rows::new(newest, sites.collect()),
+            stacks: StackIndex::of(newest),
+            nodes: sites.collect(),
             history: HistoryBuilder::new(profile),
         }
     }
 
     /// Adds a snapshot of the run.
     pub fn add(&mut self, file: &str, snapshot: &Snapshot) {
-        let nodes = self.rows.nodes(snapshot);
+        let rows = self.stacks.rows_of(snapshot);
         let sites = &snapshot.sites;
+        let node_of = |stack: u32| self.nodes[(*rows.get(stack as usize)?)? as usize];
         let points = sites.stack.iter().enumerate().filter_map(|(row, &stack)| {
             let point = Point {
                 values: Values::of_site(sites, row),
                 older: AGE_BOUNDS_SECONDS.map(|bound| older_than(&sites.ages, row, bound)),
             };
-            Some(((*nodes.get(stack as usize)?)?, point))
+            Some((node_of(stack)?, point))
         });
         let source = Source {
             file: file.to_owned(),
             header: snapshot.header.clone(),
         };
         let has_ages = !sites.ages.bounds_seconds.is_empty() || sites.stack.is_empty();
+        if let Some(graph) = &snapshot.graph {
+            let node_of = |site: u32| node_of(*sites.stack.get(site as usize)?);
+            self.history.add_graph(&source, graph, node_of);
+        }
         self.history.add(source, has_ages, points);
     }
 
@@ -146,59 +175,27 @@ impl RunReader {
     }
 }
 
-/// Finds rows of the newest snapshot by what they stand for.
-#[derive(Debug)]
-struct Rows {
-    modules: Vec<Module>,
-    /// Row by the caller's row plus one, module and address.
-    rows: FxHashMap<(u32, u32, u64), u32>,
-    /// Node by row; none for what does not pass the filter.
-    nodes: Vec<Option<NodeId>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Rows {
-    fn new(newest: &Snapshot, nodes: Vec<Option<NodeId>>) -> Self {
-        let stacks = &newest.stacks;
-        let rows = (0..stacks.parent.len())
-            .map(|row| {
-                let caller = u32::try_from(stacks.parent[row] + 1).unwrap_or(0);
-                (
-                    (caller, stacks.module[row], stacks.address[row]),
-                    row as u32,
-                )
-            })
-            .collect();
-        Self {
-            modules: newest.modules.clone(),
-            rows,
-            nodes,
-        }
-    }
+    #[test]
+    fn marks_are_among_the_snapshots_that_are_read() {
+        let snapshot = |at: usize| {
+            let mut header = Header::default();
+            if at % 50 == 7 {
+                header.reason = Reason::Mark;
+            }
+            (PathBuf::from(format!("{at}")), header)
+        };
+        let snapshots: Vec<_> = (0..1000).map(snapshot).collect();
+        let read = thinned(&snapshots);
+        assert_eq!(read.len(), MOST_SNAPSHOTS);
+        let is_read = |at: usize| read.contains(&Path::new(&at.to_string()));
+        assert!((0..1000).filter(|at| at % 50 == 7).all(is_read));
+        assert!(is_read(0) && is_read(999));
 
-    /// For each row of an older snapshot its node. None where it does not pass the filter, or where
-    /// the newest one has no such stack, which snapshots of one run do not have.
-    fn nodes(&self, snapshot: &Snapshot) -> Vec<Option<NodeId>> {
-        let stacks = &snapshot.stacks;
-        let module_of: Vec<Option<u32>> = snapshot
-            .modules
-            .iter()
-            .map(|module| Some(self.modules.iter().position(|known| known == module)? as u32))
-            .collect();
-        let mut row_of: Vec<Option<u32>> = Vec::with_capacity(stacks.parent.len());
-        for (row, &parent) in stacks.parent.iter().enumerate() {
-            let caller = match usize::try_from(parent) {
-                Ok(parent) => row_of[parent].map(|row| row + 1),
-                Err(_) => Some(0),
-            };
-            let module = module_of[stacks.module[row] as usize];
-            let found = caller
-                .zip(module)
-                .and_then(|(caller, module)| self.rows.get(&(caller, module, stacks.address[row])));
-            row_of.push(found.copied());
-        }
-        row_of
-            .into_iter()
-            .map(|row| self.nodes[row? as usize])
-            .collect()
+        let marks: Vec<_> = (0..1000).map(|_| snapshot(7)).collect();
+        assert_eq!(thinned(&marks).len(), MOST_SNAPSHOTS);
     }
 }

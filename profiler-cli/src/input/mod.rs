@@ -1,5 +1,5 @@
 //! From files to a profile: expand patterns, read, symbolize, add up. A file is a snapshot or, at
-//! every place that takes one, a pprof profile.
+//! every place that takes one, a pprof profile; it may be behind a URL.
 //!
 //! ```no_run
 //! use heaplens_cli::input::{Options, load, quiet};
@@ -13,28 +13,41 @@
 //! ```
 
 mod concat;
+mod gather;
+mod graph;
 pub mod history;
+pub mod http;
 mod limits;
+pub mod live;
+mod names;
 pub mod pprof;
 mod read;
+mod releases;
+pub mod repository;
 mod runs;
 mod select;
 pub mod workspace;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use heaplens::snapshot::{Limits, Snapshot, Symbols};
+use heaplens::snapshot::{Limits, Snapshot};
 
 use crate::error::Error;
 use crate::profile::{
     Filter, OwnCrates, Profile, ProfileBuilder, is_imported, rename_as_shown, run_of,
 };
 use crate::render::{escape::printable, units};
-use crate::symbols::{self, symbolize};
 
+pub use gather::gather;
+pub use graph::{Graphed, load_graph, load_held};
+pub(crate) use http::is_url;
+pub use names::name;
+use names::{Batch, names_of};
 pub(crate) use read::is_profile;
 pub use read::read;
-pub use runs::{Run, choose, runs};
+pub use releases::two_releases;
+pub use runs::{Run, choose, choose_newest, newest_of_each, runs, runs_in_full};
 pub use select::expand;
 
 /// How to read and name snapshots.
@@ -48,16 +61,20 @@ pub struct Options {
     pub filter: Filter,
     /// What reading a file may cost.
     pub limits: Limits,
+    /// Asks URLs, and knows what was answered.
+    pub remote: Arc<http::Remote>,
 }
 
 impl Default for Options {
-    /// No folders, no crates, no filter, and the usual limits, or less where the address space is limited.
+    /// No folders, no crates, no filter, no token, and the usual limits, or less where the address space
+    /// is limited.
     fn default() -> Self {
         Self {
             debug_dirs: Vec::new(),
             own_crates: OwnCrates::default(),
             filter: Filter::default(),
             limits: limits::limits(),
+            remote: Arc::default(),
         }
     }
 }
@@ -74,6 +91,13 @@ pub struct Loaded {
 /// What [`load`] is busy with.
 #[derive(Debug, Clone, Copy)]
 pub enum Step<'a> {
+    /// Waits for servers.
+    Fetching {
+        /// Answers that are here.
+        done: usize,
+        /// Answers in all.
+        of: usize,
+    },
     /// Reads a file.
     Reading {
         /// The file.
@@ -95,36 +119,35 @@ pub enum Step<'a> {
 /// Progress that nobody looks at.
 pub fn quiet(_: Step<'_>) {}
 
-/// Loads the snapshots that `patterns` name, each a file or a glob, and adds them up as those of
-/// the processes of a fleet.
+/// Loads the snapshots that `patterns` name, each a file, glob, list or URL, and adds them up as those
+/// of the processes of a fleet.
 ///
 /// A snapshot that carries names is not symbolized again, unless `options` name folders to look in.
 ///
 /// # Errors
 ///
-/// A pattern that matches no file, and the first file that cannot be read.
+/// A pattern that matches no file, and the first file or URL that cannot be read.
 pub fn load<P: AsRef<Path>>(
     patterns: impl IntoIterator<Item = P>,
     options: &Options,
     progress: &mut dyn FnMut(Step<'_>),
 ) -> Result<Loaded, Error> {
-    let files = expand(patterns)?;
-    let mut builder = ProfileBuilder::new(&options.own_crates);
     let mut notes = Vec::new();
+    let files = gather(patterns, options, progress, &mut notes)?;
+    let mut builder = ProfileBuilder::new(&options.own_crates);
+    let mut batch = Batch::default();
     for (at, file) in files.iter().enumerate() {
         progress(Step::Reading {
             file,
             number: at + 1,
             of: files.len(),
         });
-        let snapshot = read(file, options, &mut notes)?;
-        let symbols = names_of(&snapshot, options, progress, &mut notes);
-        builder.add(
-            &file.to_string_lossy(),
-            &snapshot,
-            symbols.as_ref().or(snapshot.symbols.as_ref()),
-        );
+        batch.push(file, read(file, options, &mut notes)?);
+        if batch.is_full() {
+            batch.move_to(&mut builder, options, progress, &mut notes);
+        }
     }
+    batch.move_to(&mut builder, options, progress, &mut notes);
     let profile = builder.finish(&options.filter);
     notes.extend(counted_twice(&profile));
     if !options.filter.is_empty() {
@@ -150,7 +173,7 @@ pub fn load_snapshot<P: AsRef<Path>>(
     progress: &mut dyn FnMut(Step<'_>),
     notes: &mut Vec<String>,
 ) -> Result<Option<Snapshot>, Error> {
-    let files = expand(patterns)?;
+    let files = gather(patterns, options, progress, notes)?;
     let mut all: Option<Snapshot> = None;
     for (at, file) in files.iter().enumerate() {
         progress(Step::Reading {
@@ -159,6 +182,8 @@ pub fn load_snapshot<P: AsRef<Path>>(
             of: files.len(),
         });
         let mut snapshot = read(file, options, notes)?;
+        // Its rows are those of sites that will be elsewhere, and no such format has room for it.
+        snapshot.graph = None;
         if let Some(names) = names_of(&snapshot, options, progress, notes) {
             snapshot.symbols = Some(names);
         }
@@ -187,41 +212,6 @@ fn retain(snapshot: &mut Snapshot, options: &Options) {
         .map(|&stack| site_of[nodes[stack as usize] as usize].is_some())
         .collect();
     concat::retain(sites, &passes);
-}
-
-/// New names for a snapshot; none if those that it carries are to be used.
-fn names_of(
-    snapshot: &Snapshot,
-    options: &Options,
-    progress: &mut dyn FnMut(Step<'_>),
-    notes: &mut Vec<String>,
-) -> Option<Symbols> {
-    if snapshot.symbols.is_some() && options.debug_dirs.is_empty() {
-        return None;
-    }
-    let outcome = name(snapshot, options, progress);
-    for note in outcome
-        .notes
-        .iter()
-        .filter(|note| !note.is_about_system_library())
-    {
-        push_new(notes, note.to_string());
-    }
-    Some(outcome.symbols)
-}
-
-/// Resolves the addresses of a snapshot.
-pub fn name(
-    snapshot: &Snapshot,
-    options: &Options,
-    progress: &mut dyn FnMut(Step<'_>),
-) -> symbols::Outcome {
-    let options = symbols::Options {
-        debug_dirs: options.debug_dirs.clone(),
-    };
-    symbolize(snapshot, &options, &mut |done, total| {
-        progress(Step::Symbolizing { done, total })
-    })
 }
 
 /// Adds a note unless it is there: a fleet has the same to say in each file.

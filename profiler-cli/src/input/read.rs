@@ -1,4 +1,4 @@
-//! One file, a snapshot or a pprof profile: which of the two it is shows in its first bytes.
+//! One file or answer, a snapshot or a pprof profile: which of the two it is shows in its first bytes.
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 use heaplens::snapshot::{self, ErrorKind, Header, Limits, Snapshot};
 
+use super::http::is_url;
 use super::{Options, pprof, push_new};
 use crate::error::Error;
 
@@ -17,24 +18,25 @@ const START_BYTES: u64 = 4 << 10;
 /// A file whose start was looked at.
 struct Input {
     is_profile: bool,
-    bytes: io::Chain<Cursor<Vec<u8>>, File>,
+    bytes: io::Chain<Cursor<Vec<u8>>, Box<dyn Read>>,
 }
 
 impl Input {
-    fn open(path: &Path) -> Result<Self, Error> {
-        let open = || {
-            let mut file = File::open(path)?;
-            let mut start = Vec::new();
-            file.by_ref().take(START_BYTES).read_to_end(&mut start)?;
-            Ok((start, file))
-        };
-        let (start, file) = open().map_err(|error| snapshot::Error {
+    fn open(path: &Path, options: &Options) -> Result<Self, Error> {
+        let fail = |error| snapshot::Error {
             path: path.to_owned(),
             kind: ErrorKind::Io(error),
-        })?;
+        };
+        let mut all: Box<dyn Read> = match is_url(path) {
+            true => Box::new(options.remote.open(path)?),
+            false => Box::new(File::open(path).map_err(fail)?),
+        };
+        let mut start = Vec::new();
+        let read = all.by_ref().take(START_BYTES).read_to_end(&mut start);
+        read.map_err(fail)?;
         Ok(Self {
             is_profile: begins_profile(&start),
-            bytes: Cursor::new(start).chain(file),
+            bytes: Cursor::new(start).chain(all),
         })
     }
 
@@ -70,7 +72,7 @@ fn begins_profile(start: &[u8]) -> bool {
 ///
 /// A file that is neither, or that cannot be read.
 pub fn read(path: &Path, options: &Options, notes: &mut Vec<String>) -> Result<Snapshot, Error> {
-    let input = Input::open(path)?;
+    let input = Input::open(path, options)?;
     if !input.is_profile {
         return Ok(snapshot::read_from(path, input.bytes, &options.limits)?);
     }
@@ -86,8 +88,9 @@ pub fn read(path: &Path, options: &Options, notes: &mut Vec<String>) -> Result<S
 /// # Errors
 ///
 /// Those of [`read`], as far as they show.
-pub(super) fn read_header(path: &Path, limits: &Limits) -> Result<Header, Error> {
-    let input = Input::open(path)?;
+pub(super) fn read_header(path: &Path, options: &Options) -> Result<Header, Error> {
+    let limits = &options.limits;
+    let input = Input::open(path, options)?;
     if !input.is_profile {
         return Ok(snapshot::read_header_from(path, input.bytes, limits)?);
     }
@@ -95,6 +98,6 @@ pub(super) fn read_header(path: &Path, limits: &Limits) -> Result<Header, Error>
 }
 
 /// Whether a file is a pprof profile.
-pub(crate) fn is_profile(path: &Path) -> bool {
-    Input::open(path).is_ok_and(|input| input.is_profile)
+pub(crate) fn is_profile(path: &Path, options: &Options) -> bool {
+    Input::open(path, options).is_ok_and(|input| input.is_profile)
 }

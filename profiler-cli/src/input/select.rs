@@ -1,40 +1,96 @@
-//! Files and patterns to files.
+//! What the user names to inputs: files, patterns, lists and URLs.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::http::is_url;
 use crate::error::Error;
 
-/// The files that `patterns` name, in their order; those of one glob sorted by name. A file whose
-/// name looks like a glob is that file.
+/// Longest list.
+const MOST_LIST_BYTES: u64 = 4 << 20;
+
+/// The inputs that `patterns` name, in their order: a URL is one; of a glob its files, sorted by name; of
+/// `@FILE` the files, globs and URLs in that file (`@-`: on the standard input), one a line, without those
+/// after a `#`. A file whose name looks like a glob or a list is that file.
 ///
 /// # Errors
 ///
-/// A glob that is malformed, that matches nothing, or that matches a folder which cannot be read.
+/// A glob that is malformed, that matches nothing, or that matches a folder which cannot be read; a list
+/// that cannot be read, or that names nothing.
 pub fn expand<P: AsRef<Path>>(
     patterns: impl IntoIterator<Item = P>,
 ) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for pattern in patterns {
         let path = pattern.as_ref();
-        match path.to_str() {
-            Some(glob) if glob.contains(['*', '?', '[']) && !path.exists() => {
-                let before = files.len();
-                let matches = glob::glob(glob)
-                    .map_err(|error| Error::input(path, format!("not a pattern: {}", error.msg)))?;
-                for file in matches {
-                    let file = file.map_err(|error| Error::input(error.path(), error.error()))?;
-                    if !file.is_dir() {
-                        files.push(file);
-                    }
-                }
-                if files.len() == before {
-                    return Err(Error::input(path, "no file matches this pattern"));
+        match path.to_str().and_then(|text| text.strip_prefix('@')) {
+            Some(list) if !path.exists() => {
+                for line in lines(path, list)? {
+                    push(Path::new(&line), &mut files)?;
                 }
             }
-            _ => files.push(path.to_owned()),
+            _ => push(path, &mut files)?,
         }
     }
     Ok(files)
+}
+
+/// Adds a file or URL, or the files that a glob matches.
+fn push(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
+    match path.to_str() {
+        Some(glob) if glob.contains(['*', '?', '[']) && !is_url(path) && !path.exists() => {
+            let before = files.len();
+            let matches = glob::glob(glob)
+                .map_err(|error| Error::input(path, format!("not a pattern: {}", error.msg)))?;
+            for file in matches {
+                let file = file.map_err(|error| Error::input(error.path(), error.error()))?;
+                if !file.is_dir() {
+                    files.push(file);
+                }
+            }
+            if files.len() == before {
+                return Err(Error::input(path, "no file matches this pattern"));
+            }
+        }
+        _ => files.push(path.to_owned()),
+    }
+    Ok(())
+}
+
+/// The lines of the list `file` that name something. `shown` is its name in errors.
+fn lines(shown: &Path, file: &str) -> Result<Vec<String>, Error> {
+    let read = || -> io::Result<String> {
+        let input: Box<dyn Read> = match file {
+            "-" => Box::new(io::stdin().lock()),
+            file => Box::new(File::open(file)?),
+        };
+        let mut text = String::new();
+        input.take(MOST_LIST_BYTES + 1).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let text = read().map_err(|error| Error::input(shown, format!("the list: {error}")))?;
+    if text.len() as u64 > MOST_LIST_BYTES {
+        return Err(Error::input(shown, "the list is longer than 4.0 MiB"));
+    }
+    let lines = text.lines().map(str::trim);
+    let lines: Vec<String> = lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect();
+    if lines.is_empty() {
+        return Err(Error::input(
+            shown,
+            "the list names nothing: it has a file, glob or URL on each line",
+        ));
+    }
+    match lines.iter().find(|line| line.starts_with('@')) {
+        Some(nested) => Err(Error::input(
+            shown,
+            format!("{nested} is a list in a list: name its files instead"),
+        )),
+        None => Ok(lines),
+    }
 }
 
 #[cfg(test)]
@@ -54,6 +110,49 @@ mod tests {
         );
         assert_eq!(expand([at("[x].gz")]).unwrap(), [at("[x].gz")]);
         assert_eq!(expand([at("absent")]).unwrap(), [at("absent")]);
+    }
+
+    #[test]
+    fn urls_are_no_globs() {
+        let url = PathBuf::from("http://[::1]:6070/debug/pprof/heap?seconds=1");
+        assert_eq!(expand([&url]).unwrap(), [url]);
+    }
+
+    #[test]
+    fn a_list_names_what_its_lines_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.gz", "a.gz"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let list = folder.path().join("list");
+        let at = |path: &Path| PathBuf::from(format!("@{}", path.display()));
+        let glob = folder.path().join("?.gz");
+        std::fs::write(
+            &list,
+            format!("# pods\n\n http://a:1 \r\n{}\nc.gz\n", glob.display()),
+        )
+        .unwrap();
+        assert_eq!(
+            expand([at(&list), "d.gz".into()]).unwrap(),
+            [
+                "http://a:1".into(),
+                folder.path().join("a.gz"),
+                folder.path().join("b.gz"),
+                "c.gz".into(),
+                "d.gz".into(),
+            ]
+        );
+        for (text, what) in [
+            ("# nothing\n", "names nothing"),
+            ("a\n@b\n", "@b is a list in a list"),
+            ("*.none\n", "no file matches"),
+        ] {
+            std::fs::write(&list, text).unwrap();
+            let error = expand([at(&list)]).unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+        }
+        let error = expand(["@absent"]).unwrap_err().to_string();
+        assert!(error.starts_with("@absent: the list: "), "{error}");
     }
 
     #[test]

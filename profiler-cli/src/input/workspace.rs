@@ -19,6 +19,7 @@ struct Metadata {
 
 #[derive(Deserialize)]
 struct Package {
+    name: String,
     targets: Vec<Target>,
 }
 
@@ -56,27 +57,19 @@ fn ask_cargo() -> Option<Workspace> {
 }
 
 fn read(metadata: &Metadata) -> Workspace {
-    let targets = || {
-        metadata
-            .packages
-            .iter()
-            .flat_map(|package| &package.targets)
-    };
-    let is = |target: &&Target, kinds: &[&str]| {
-        target
-            .kind
-            .iter()
-            .any(|kind| kinds.contains(&kind.as_str()))
-    };
     let name = |target: &Target| target.name.replace('-', "_");
-    Workspace {
-        programs: targets()
-            .filter(|target| is(target, &["bin", "example", "test", "bench"]))
-            .map(name)
-            .collect(),
-        crates: targets()
-            .filter(|target| !is(target, &["custom-build"]))
-            .map(name)
-            .collect(),
+    let mut workspace = Workspace::default();
+    for package in &metadata.packages {
+        for target in &package.targets {
+            let is = |kinds: &[&str]| target.kind.iter().any(|kind| kinds.contains(&&**kind));
+            if is(&["bin", "example", "test", "bench"]) {
+                workspace.programs.push(name(target));
+                workspace.packages.push(package.name.clone());
+            }
+            if !is(&["custom-build"]) {
+                workspace.crates.push(name(target));
+            }
+        }
     }
+    workspace
 }

@@ -185,6 +185,7 @@ impl ProfileBuilder {
             sites: shown.finish(),
             totals,
             unfiltered: totals,
+            sums: None,
             sources,
             old_seconds,
         };

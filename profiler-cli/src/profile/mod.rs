@@ -14,6 +14,7 @@ pub mod ages;
 mod call_tree;
 mod filter;
 mod frames;
+mod mean;
 mod merge;
 pub mod owner;
 mod qualify;
@@ -62,6 +63,8 @@ pub struct Profile {
     sites: Vec<Site>,
     totals: Values,
     unfiltered: Values,
+    /// What `totals` were before they became a mean.
+    sums: Option<Values>,
     sources: Vec<Source>,
     old_seconds: Option<u64>,
 }
@@ -75,6 +78,11 @@ pub fn run_of(program: &Program) -> (&str, u32, u64, &str) {
         program.started_unix_ms,
         &program.executable,
     )
+}
+
+/// The beginning of a build id, by which people tell builds apart.
+pub fn short_build_id(build_id: &str) -> &str {
+    build_id.get(..12).unwrap_or(build_id)
 }
 
 /// Whether a header is not heaplens' own but made of a profile that some other program wrote, which
@@ -122,6 +130,23 @@ impl Profile {
     /// `None` if it was too young to have old blocks, or does not tell ages.
     pub fn old_seconds(&self) -> Option<u64> {
         self.old_seconds
+    }
+
+    /// When the first and the last of the snapshots were taken, in milliseconds since the Unix epoch.
+    pub fn taken_unix_ms(&self) -> Option<(u64, u64)> {
+        let taken = |source: &Source| source.header.taken_unix_ms;
+        let times = self.sources.iter().map(taken);
+        times.clone().min().zip(times.max())
+    }
+
+    /// The build of the program, where all snapshots are of one.
+    pub fn build_id(&self) -> Option<&str> {
+        let mut builds = self
+            .sources
+            .iter()
+            .map(|source| &source.header.program.build_id);
+        let first = builds.next()?.as_deref();
+        first.filter(|_| builds.all(|build| build.as_deref() == first))
     }
 
     /// Units of work that the programs had reported.

@@ -47,6 +47,17 @@ pub struct Workspace {
     pub programs: Vec<String>,
     /// All its crates.
     pub crates: Vec<String>,
+    /// For each of `programs` the package that it is of.
+    pub packages: Vec<String>,
+}
+
+impl Workspace {
+    /// The package that builds a program; the name of a package may have dashes.
+    pub fn package_of(&self, program: &str) -> Option<&str> {
+        let name = program.replace('-', "_");
+        let place = self.programs.iter().position(|known| *known == name)?;
+        self.packages.get(place).map(String::as_str)
+    }
 }
 
 /// What is known of the user's own crates before any snapshot is read.
@@ -88,19 +99,7 @@ impl OwnerRules {
     /// Makes the crate that an executable is named after a main crate of the program, and with it
     /// those of the workspace that builds it.
     pub fn add_executable(&mut self, path: &str) {
-        let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-        let name = name.strip_suffix(" (deleted)").unwrap_or(name);
-        let name = name.strip_suffix(".exe").unwrap_or(name);
-        // cargo names test binaries `shop-0123456789abcdef`.
-        let name = match name.rsplit_once('-') {
-            Some((front, hash))
-                if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) =>
-            {
-                front
-            }
-            _ => name,
-        };
-        let name = name.replace('-', "_");
+        let name = program_name(path).replace('-', "_");
         if self.workspace.programs.contains(&name) {
             let crates = self.workspace.crates.iter();
             self.main
@@ -218,6 +217,20 @@ pub fn is_allocator_symbol(function: &str) -> bool {
     last.contains("alloc") && PREFIXES.iter().any(|prefix| last.starts_with(prefix))
 }
 
+/// The name of a program by the path of its executable.
+pub fn program_name(path: &str) -> &str {
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    let name = name.strip_suffix(" (deleted)").unwrap_or(name);
+    let name = name.strip_suffix(".exe").unwrap_or(name);
+    // cargo names test binaries `shop-0123456789abcdef`.
+    match name.rsplit_once('-') {
+        Some((front, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            front
+        }
+        _ => name,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,6 +321,7 @@ mod tests {
             workspace: Workspace {
                 programs: vec!["shop".to_owned()],
                 crates: ["shop", "cart", "alloc"].map(str::to_owned).into(),
+                ..Workspace::default()
             },
             ..OwnCrates::default()
         };

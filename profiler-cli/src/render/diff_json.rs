@@ -14,6 +14,7 @@ struct Document<'a, O: Serialize, R: Serialize> {
     before_snapshots: Vec<JsonSource<'a>>,
     after_snapshots: Vec<JsonSource<'a>>,
     sampled: bool,
+    per_process: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     work_done: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,6 +31,10 @@ struct Totals {
     numbers: Sides,
     grown_bytes: i64,
     shrunk_bytes: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before_sum: Option<Numbers>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after_sum: Option<Numbers>,
 }
 
 #[derive(Serialize)]
@@ -70,12 +75,15 @@ pub fn write(diff: &Diff<'_>, limit: usize, out: &mut dyn Write) -> io::Result<(
             before_snapshots: json::sources(before),
             after_snapshots: json::sources(after),
             sampled: diff.is_sampled(),
+            per_process: before.sums().is_some(),
             work_done: diff.work_done(),
             old_seconds: after.old_seconds(),
             totals: Totals {
                 numbers: sides(diff, before.totals(), after.totals()),
                 grown_bytes: diff.grown_bytes(),
                 shrunk_bytes: diff.shrunk_bytes(),
+                before_sum: json::sum(before),
+                after_sum: json::sum(after),
             },
             owners: Lazily(|| {
                 owners.iter().map(|owner| Owner {

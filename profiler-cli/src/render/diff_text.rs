@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::heading::{distance, mode, when};
+use super::heading::{behind, build, distance, mean, mode, when};
 use super::place::named;
 use super::{escape::printable, path_text, units};
 use crate::analysis::diff::{Diff, OwnerChange, Row, Side, State};
@@ -10,6 +10,8 @@ use crate::profile::NodeId;
 
 /// Owners that the summary names.
 const OWNERS: usize = 3;
+/// Files that the summary names of a side.
+const FILES: usize = 4;
 
 /// Writes the summary and at most `limit` paths of each kind.
 pub fn write(diff: &Diff<'_>, limit: usize, out: &mut dyn Write) -> io::Result<()> {
@@ -73,15 +75,24 @@ fn summary(diff: &Diff<'_>, out: &mut dyn Write) -> io::Result<()> {
         let totals = profile.totals();
         writeln!(
             out,
-            "{label}  {}{later}: {} live in {} blocks, {}",
+            "{label}  {}{later}{}: {} live in {} blocks, {}{}",
             when(profile),
+            behind(build(diff, side)),
             units::bytes(totals.live_bytes),
             units::count(totals.live_count),
             mode(profile.is_sampled()),
+            behind(mean(profile)),
         )?;
-        for source in profile.sources() {
+        let sources = profile.sources();
+        for source in sources.iter().take(FILES) {
             writeln!(out, "        {}", printable(&source.file))?;
         }
+        if let Some(more @ 1..) = sources.len().checked_sub(FILES) {
+            writeln!(out, "        and {more} more")?;
+        }
+    }
+    if diff.profile(Side::Before).sums().is_some() {
+        writeln!(out, "MEANS   all numbers are means per process")?;
     }
     write!(out, "CHANGE  {} net", units::change(diff.change()))?;
     if diff.has_errors() {

@@ -195,8 +195,12 @@ fn mode(inspection: &Inspection, is_imported: bool) -> String {
     if is_imported {
         return mode;
     }
+    let off = match recorder.sampling_off_ms {
+        0 => String::new(),
+        off => format!(", switched off for {}", units::span(off)),
+    };
     format!(
-        "{mode}, {} frames deep, unwinder {}",
+        "{mode}{off}, {} frames deep, unwinder {}",
         recorder.depth,
         printable(&recorder.unwinder)
     )

@@ -61,6 +61,12 @@ impl Numbers {
     }
 }
 
+/// The numbers of all processes together, where those of a profile are means.
+pub(super) fn sum(profile: &Profile) -> Option<Numbers> {
+    let sums = profile.sums()?;
+    Some(Numbers::new(sums, profile.has_errors()))
+}
+
 /// After minus before. Totals may be smaller after, in another run.
 #[derive(Serialize)]
 pub(super) struct Change {
@@ -163,6 +169,8 @@ pub(super) struct JsonSource<'a> {
     file: &'a str,
     taken: &'a str,
     executable: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    build_id: Option<&'a str>,
     host: &'a str,
     pid: u32,
     sequence: u64,
@@ -175,6 +183,7 @@ impl<'a> JsonSource<'a> {
             file: &source.file,
             taken: &header.taken,
             executable: &header.program.executable,
+            build_id: header.program.build_id.as_deref(),
             host: &header.program.host,
             pid: header.program.pid,
             sequence: header.sequence,

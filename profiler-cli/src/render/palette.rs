@@ -74,18 +74,6 @@ pub enum Change {
 const LEAST_HUE: f64 = 0.3;
 
 impl Change {
-    /// What the change from `before` to `after` is, next to the largest change of the picture.
-    pub fn of(before: i64, after: i64, largest: u64) -> Self {
-        let part = || after.abs_diff(before) as f64 / largest.max(1) as f64;
-        match (before, after) {
-            (before, after) if before == after => Self::Unchanged,
-            (0, _) => Self::New,
-            (_, 0) => Self::Gone,
-            (before, after) if after > before => Self::Grew(part()),
-            _ => Self::Shrank(part()),
-        }
-    }
-
     /// The colour of an area that changed so.
     pub fn fill(self, theme: Theme) -> Colour {
         // By the square root: most frames are small beside the widest one.
@@ -285,15 +273,5 @@ mod tests {
         assert!((black.contrast(white) - 21.0).abs() < 1e-9);
         assert!((white.contrast(Colour::new(0x76, 0x76, 0x76)) - 4.54).abs() < 0.01);
         assert_eq!(Colour::new(1, 2, 255).to_string(), "#0102ff");
-    }
-
-    #[test]
-    fn what_became_of_it_is_told_by_both_sides() {
-        assert_eq!(Change::of(0, 5, 10), Change::New);
-        assert_eq!(Change::of(5, 0, 10), Change::Gone);
-        assert_eq!(Change::of(5, 10, 10), Change::Grew(0.5));
-        assert_eq!(Change::of(10, 5, 10), Change::Shrank(0.5));
-        assert_eq!(Change::of(0, 0, 0), Change::Unchanged);
-        assert_eq!(Change::of(i64::MIN, i64::MAX, u64::MAX), Change::Grew(1.0));
     }
 }

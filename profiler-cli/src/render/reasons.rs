@@ -1,6 +1,7 @@
 //! Why a finding is what it is, in words and numbers: for people, and as texts in JSON.
 
-use super::units;
+use super::{graph_words, units};
+use crate::analysis::suspects::judge::LEAST_SNAPSHOTS;
 use crate::analysis::suspects::program::recorded_share;
 use crate::analysis::suspects::{Class, Finding, Measure, Suspects};
 
@@ -21,7 +22,12 @@ pub(super) fn percent(confidence: f64) -> String {
 
 /// The reasons for the class of a finding, the weightiest first.
 pub(super) fn reasons(suspects: &Suspects<'_>, finding: &Finding) -> Vec<String> {
-    let mut reasons = vec![trend(suspects, finding)];
+    let mut reasons = pointers(suspects, finding);
+    if finding.is_by_graph_alone && suspects.times.len() < LEAST_SNAPSHOTS {
+        // So few snapshots tell no course.
+        return reasons;
+    }
+    reasons.push(trend(suspects, finding));
     match finding.class {
         Class::Leak => {}
         Class::TooLittle => reasons.push(format!(
@@ -43,6 +49,33 @@ pub(super) fn reasons(suspects: &Suspects<'_>, finding: &Finding) -> Vec<String>
     reasons
 }
 
+/// What pointers lead to, where a scan tells it and it matters.
+fn pointers(suspects: &Suspects<'_>, finding: &Finding) -> Vec<String> {
+    let (Some(graph), Some(owner)) = (&suspects.history.graph, &finding.reach) else {
+        return Vec::new();
+    };
+    let profile = &suspects.history.profile;
+    let all = owner.reach.all();
+    if finding.unreached().blocks == 0 {
+        let is_suspect = matches!(finding.class, Class::Leak | Class::TooLittle);
+        let held = format!(
+            "a pointer leads to each of its {} blocks that the scan found: somebody holds them",
+            units::unsigned_count(all.blocks)
+        );
+        return is_suspect.then_some(held).into_iter().collect();
+    }
+    let lost = format!(
+        "no pointer was found to {} of its {} blocks, {} of {}",
+        units::unsigned_count(finding.unreached().blocks),
+        units::unsigned_count(all.blocks),
+        units::unsigned_bytes(finding.unreached().bytes),
+        units::unsigned_bytes(all.bytes),
+    );
+    let function = profile.frame(owner.node).function;
+    let titles = graph_words::titles(profile, graph, Some(function));
+    std::iter::once(lost).chain(titles).collect()
+}
+
 fn trend(suspects: &Suspects<'_>, finding: &Finding) -> String {
     let of = match finding.measure {
         Measure::Live => String::new(),
@@ -58,7 +91,7 @@ fn trend(suspects: &Suspects<'_>, finding: &Finding) -> String {
         units::rate(rate.low),
         units::rate(rate.high),
     );
-    if finding.class == Class::Leak {
+    if finding.class == Class::Leak && !finding.is_by_graph_alone {
         text += &format!(", {} confidence", percent(confidence(suspects, finding)));
     }
     text
@@ -137,7 +170,15 @@ pub(super) fn losses(suspects: &Suspects<'_>) -> Vec<String> {
         + truncated.bad_stack
         + truncated.too_deep;
     let share = percent(recorded_share(suspects));
-    [
+    let off = match newest.header.recorder.sampling_off_ms {
+        0 => None,
+        off => Some(format!(
+            "what was allocated while sampling was switched off, for {}: it is in no number, and growth \
+             may be more than shown",
+            units::span(off)
+        )),
+    };
+    let counted = [
         (
             losses.stack_table_full,
             format!(
@@ -181,6 +222,6 @@ pub(super) fn losses(suspects: &Suspects<'_>) -> Vec<String> {
     .map(|(count, what)| {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         format!("{} {what}", units::count(count))
-    })
-    .collect()
+    });
+    off.into_iter().chain(counted).collect()
 }

@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use crate::profile::{CallTree, NodeId, Profile, TreeBuilder};
 
 /// Name of what is too deep to be drawn.
-const DEEPER: &str = "[deeper frames]";
+pub(super) const DEEPER: &str = "[deeper frames]";
 /// Name of stacks that are too small to be drawn and have no caller that is drawn.
 const SMALL: &str = "[small stacks]";
 /// Frames of one stack in a picture: more than the recorder keeps, inlined calls aside.
-const MAX_DEPTH: u32 = 512;
+pub(super) const MAX_DEPTH: u32 = 512;
 /// Text that a picture's stacks may take together.
 const MAX_TEXT: usize = 64 << 20;
 /// The part of the whole below which a stack is not drawn: a tenth of a pixel.

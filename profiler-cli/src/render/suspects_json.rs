@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::json::{self, JsonFrame, JsonSource, JsonStack};
+use super::leaks_json::JsonReach;
 use super::reasons::{confidence, losses, per_work, reasons};
 use crate::analysis::suspects::program::{
     Diagnosis, Limit, Program, Quantity, limit, program, recorded_share,
@@ -20,11 +21,13 @@ struct Document<'a> {
     sampled: bool,
     seconds: &'a [f64],
     warm_up_snapshots: usize,
+    snapshots_when_high: usize,
     tests: usize,
     recorded_share: f64,
     losses: Vec<String>,
     process: Option<Process>,
     limit: Option<JsonLimit>,
+    graph: Option<Graph<'a>>,
     leak_bytes_per_second: f64,
     quiet_owners: usize,
     finding_count: usize,
@@ -55,6 +58,12 @@ struct JsonLimit {
 }
 
 #[derive(Serialize)]
+struct Graph<'a> {
+    snapshot: JsonSource<'a>,
+    totals: JsonReach,
+}
+
+#[derive(Serialize)]
 struct JsonFinding<'a> {
     class: &'static str,
     owner: JsonFrame<'a>,
@@ -81,6 +90,10 @@ struct JsonFinding<'a> {
     age: Option<Age>,
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshots_needed: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointers: Option<JsonReach>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    by_graph_alone: bool,
     reasons: Vec<String>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     retained_type: Option<String>,
@@ -113,11 +126,16 @@ pub fn write(
             sampled: suspects.history.profile.is_sampled(),
             seconds: &suspects.times,
             warm_up_snapshots: suspects.warm_up,
+            snapshots_when_high: suspects.when_high(),
             tests: suspects.tests,
             recorded_share: recorded_share(suspects),
             losses: losses(suspects),
             process: program(suspects).as_ref().map(process),
             limit: limit(suspects, given_limit).map(json_limit),
+            graph: suspects.history.graph.as_ref().map(|graph| Graph {
+                snapshot: JsonSource::new(&graph.source),
+                totals: JsonReach::new(&graph.totals),
+            }),
             leak_bytes_per_second: suspects.leak_rate(),
             quiet_owners: suspects.quiet,
             finding_count: suspects.findings.len(),
@@ -200,6 +218,11 @@ fn json_finding<'a>(suspects: &'a Suspects<'a>, finding: &'a Finding) -> JsonFin
             freed_since: survival.freed_since,
         }),
         snapshots_needed: (finding.class == Class::TooLittle).then_some(finding.snapshots_needed),
+        pointers: finding
+            .reach
+            .as_ref()
+            .map(|owner| JsonReach::new(&owner.reach)),
+        by_graph_alone: finding.is_by_graph_alone,
         reasons: reasons(suspects, finding),
         retained_type: profile.retained_type(finding.site()),
         stack: JsonStack {

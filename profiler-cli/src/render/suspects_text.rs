@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use super::place::named;
-use super::reasons::{confidence, losses, percent, reasons};
+use super::reasons::{losses, reasons};
 use super::words::{self, SECONDS_A_DAY, growth_a_day, no_leak};
-use super::{escape::printable, path_text, table, units};
+use super::{escape::printable, graph_words, path_text, table, units};
 use crate::analysis::suspects::program::{limit, program};
 use crate::analysis::suspects::{Class, Finding, Suspects};
 use crate::profile::{NodeId, Profile};
@@ -31,6 +31,9 @@ pub fn write(
     if let Some(program) = program(suspects) {
         writeln!(out, "Process: {}.", words::program(&program))?;
     }
+    if let Some(graph) = words::graph(suspects) {
+        writeln!(out, "Pointers: {graph}; `heaplens leaks` shows more.")?;
+    }
     writeln!(out)?;
     if let Some(about) = words::about(suspects) {
         writeln!(out, "{about}")?;
@@ -50,14 +53,17 @@ fn verdict(suspects: &Suspects<'_>, out: &mut dyn Write) -> io::Result<()> {
     let profile = &suspects.history.profile;
     let leaks = suspects.of(Class::Leak);
     for finding in leaks.clone().take(NAMED) {
-        writeln!(
-            out,
-            "LEAK  {}{}: {}, {} a day, {} sure",
-            printable(profile.name(finding.node)),
-            retained(profile, finding.site()),
+        let rate = format!(
+            "{}, {} a day",
             units::rate(finding.rate.rate),
             units::bytes((finding.rate.rate * SECONDS_A_DAY) as i64),
-            percent(confidence(suspects, finding)),
+        );
+        writeln!(
+            out,
+            "LEAK  {}{}: {}",
+            printable(profile.name(finding.node)),
+            retained(profile, finding.site()),
+            words::how_much(suspects, finding, &rate),
         )?;
     }
     match leaks.count().saturating_sub(NAMED) {
@@ -125,7 +131,17 @@ fn suspect(suspects: &Suspects<'_>, finding: &Finding, out: &mut dyn Write) -> i
         )?;
         path_text::write(profile, path.node, out)?;
     }
-    match finding.paths.len().saturating_sub(PATHS) {
+    for &(node, amount) in finding.lost_sites().iter().take(PATHS) {
+        writeln!(
+            out,
+            "\n  {} by the path{}",
+            graph_words::amount(amount),
+            retained(profile, node),
+        )?;
+        path_text::write(profile, node, out)?;
+    }
+    let paths = finding.paths.len().max(finding.lost_sites().len());
+    match paths.saturating_sub(PATHS) {
         0 => Ok(()),
         more => writeln!(out, "\n  and {more} more paths"),
     }

@@ -17,12 +17,17 @@ struct Document<'a, R: Serialize> {
     #[serde(skip_serializing_if = "Option::is_none")]
     base_snapshots: Option<Vec<JsonSource<'a>>>,
     sampled: bool,
+    per_process: bool,
     work_done: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     old_seconds: Option<u64>,
     totals: Numbers,
     #[serde(skip_serializing_if = "Option::is_none")]
     base_totals: Option<Numbers>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sum: Option<Numbers>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base_sum: Option<Numbers>,
     row_count: usize,
     rows: R,
 }
@@ -79,10 +84,13 @@ pub fn write(
             snapshots: json::sources(profile),
             base_snapshots: base.map(json::sources),
             sampled: profile.is_sampled(),
+            per_process: profile.sums().is_some(),
             work_done: profile.work_done(),
             old_seconds: profile.old_seconds(),
             totals: Numbers::new(profile.totals(), has_errors),
             base_totals: base.map(|base| Numbers::new(base.totals(), base_has_errors)),
+            sum: json::sum(profile),
+            base_sum: base.and_then(json::sum),
             row_count: rows.len(),
             rows: Lazily(|| rows.iter().take(limit).map(|row| json_row(row, by, whole))),
         },

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::heading::{mode, when};
+use super::heading::{behind, mean, mode, when};
 use super::place::named;
 use super::{escape::printable, table, units};
 use crate::analysis::top::{By, Sort, TopRow};
@@ -19,7 +19,13 @@ pub fn write(
 ) -> io::Result<()> {
     let totals = profile.totals();
     let sampled = profile.is_sampled();
-    writeln!(out, "{}, {}", when(profile), mode(sampled))?;
+    writeln!(
+        out,
+        "{}, {}{}",
+        when(profile),
+        mode(sampled),
+        behind(mean(profile))
+    )?;
     write!(out, "live {}", units::bytes(totals.live_bytes))?;
     let has_errors = profile.has_errors();
     if has_errors {

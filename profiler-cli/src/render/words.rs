@@ -1,8 +1,11 @@
 //! A verdict on a run in words: the same in a terminal and on a page. All of it is safe to print.
 
 use super::escape::printable;
+use super::graph_words;
 use super::heading::mode;
+use super::reasons::{confidence, percent};
 use super::units;
+use crate::analysis::heap_graph::reach::Verdict;
 use crate::analysis::suspects::judge::LEAST_SNAPSHOTS;
 use crate::analysis::suspects::program::{Diagnosis, Limit, Program, Quantity};
 use crate::analysis::suspects::{Class, Finding, Suspects};
@@ -120,20 +123,57 @@ pub(super) fn about(suspects: &Suspects<'_>) -> Option<String> {
         0 => String::new(),
         few => format!(", the first {few} left out as warm-up"),
     };
-    let at_end = match history.snapshots.len() - suspects.used.len() {
+    let when_high = match suspects.when_high() {
+        0 => String::new(),
+        few => format!(", {few} taken at a peak or after growth left out"),
+    };
+    let others = history.snapshots.len() - suspects.used.len() - suspects.when_high();
+    let at_end = match others {
         0 => String::new(),
         few => format!(", {few} at the end of the program left out"),
     };
     Some(format!(
-        "{run}: {} snapshots over {span}{left_out}{at_end}, {}",
+        "{run}: {} snapshots over {span}{left_out}{when_high}{at_end}, {}",
         suspects.times.len(),
         mode(history.profile.is_sampled()),
     ))
 }
 
+/// How much leaks and how surely, behind the name of who leaks: by its trend, by what no pointer was found
+/// to, or by both.
+pub(super) fn how_much(suspects: &Suspects<'_>, finding: &Finding, rate: &str) -> String {
+    let lost = finding.unreached();
+    let lost =
+        (lost.blocks > 0).then(|| format!("no pointer found to {}", graph_words::amount(lost)));
+    let grows = format!("{rate}, {} sure", percent(confidence(suspects, finding)));
+    match lost {
+        Some(lost) if finding.is_by_graph_alone => lost,
+        Some(lost) => format!("{grows}; {lost}"),
+        None => grows,
+    }
+}
+
+/// What the newest graph of the heap found, if there is one.
+pub(super) fn graph(suspects: &Suspects<'_>) -> Option<String> {
+    let graph = suspects.history.graph.as_ref()?;
+    let all = graph.totals.all();
+    let parts = Verdict::ALL.map(|verdict| {
+        let amount = graph.totals.of(verdict);
+        let share = graph_words::share(amount, all);
+        format!(
+            "{} {} ({share})",
+            verdict.name(),
+            units::unsigned_bytes(amount.bytes)
+        )
+    });
+    let time = units::time(&graph.source.header.taken);
+    Some(format!("{} at {time}", parts.join(", ")))
+}
+
 /// Growth a day, where it means something.
 pub(super) fn growth_a_day(finding: &Finding) -> String {
     match finding.class {
+        Class::Leak if finding.is_by_graph_alone => "-".to_owned(),
         Class::Leak | Class::TooLittle => units::change((finding.rate.rate * SECONDS_A_DAY) as i64),
         _ => "-".to_owned(),
     }

@@ -13,6 +13,7 @@ mod debug_info;
 mod dwarf;
 mod elf_file;
 mod generics;
+mod globals;
 mod identity;
 mod locate;
 mod names;
@@ -35,7 +36,7 @@ pub(crate) use self::{
     names::clean,
     segments::Segments,
 };
-pub use self::{identity::text_hash, names::function_name, note::Note};
+pub use self::{globals::variable_names, identity::text_hash, names::function_name, note::Note};
 
 /// Addresses between two calls of the progress callback.
 const PROGRESS_STEP: u64 = 256;

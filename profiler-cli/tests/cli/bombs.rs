@@ -14,12 +14,12 @@ use flate2::{Compression, write::GzEncoder};
 use tempfile::tempdir;
 
 /// Much less than a bomb unfolds to.
-const ADDRESS_SPACE: u64 = 128 << 20;
+pub(crate) const ADDRESS_SPACE: u64 = 128 << 20;
 const CPU_SECONDS: u64 = 30;
 /// What `text` repeated unfolds to.
 const UNFOLDED: usize = 20 << 20;
 
-fn limited(args: &[std::ffi::OsString]) -> std::process::Output {
+pub(crate) fn limited(args: &[std::ffi::OsString]) -> std::process::Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_heaplens"));
     let limits = || {
         for (what, most) in [
@@ -87,7 +87,7 @@ fn with(from: &str, to: &str) -> String {
 }
 
 /// The snapshot with `piece` before `place` so often that it takes [`UNFOLDED`] bytes, gzipped.
-fn unfolding(folder: &Path, place: &str, start: &str, piece: &str) -> PathBuf {
+pub(crate) fn unfolding(folder: &Path, place: &str, start: &str, piece: &str) -> PathBuf {
     let json = json();
     let (before, after) = json.split_once(place).unwrap();
     let file = folder.join("bomb.json.gz");

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::chromium::Chromium;
 use crate::fixture::*;
+use crate::heap_graph::{GraphFixture, made};
+use heaplens::snapshot::graph::Role;
 use tempfile::tempdir;
 
 /// What a script that runs leaves on the root element. No name has these letters in one piece.
@@ -90,10 +92,17 @@ fn names_do_nothing_in_a_browser() {
     ];
     let hostile = |sequence, bytes| {
         let mut fixture = Fixture::new(sequence);
-        for name in &names {
-            fixture = fixture.site(&[MAIN, name], bytes, 1);
+        let mut graph = GraphFixture::new();
+        for (site, name) in (0..).zip(&names) {
+            fixture = fixture.site(&[MAIN, name, &made(name)], bytes, 1);
+            graph = graph.site([(0, 0), (0, 0), (1, bytes as u64)]).shape(
+                1,
+                &[(site, Role::Cycle, 1, bytes as u64)],
+                &[(0, 0, 8, 1)],
+            );
         }
-        fixture
+        graph
+            .of(fixture)
             .with(|snapshot| snapshot.header.taken = names[0].clone())
             .write(&folder, &format!("{sequence}.json.gz"))
     };

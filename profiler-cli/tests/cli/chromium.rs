@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use crate::fixture::skip;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -30,12 +31,7 @@ impl Chromium {
     pub(crate) fn start() -> Option<Self> {
         let is_there = Command::new("chromium").arg("--version").output();
         if !is_there.is_ok_and(|output| output.status.success()) {
-            let required = std::env::var_os("HEAPLENS_TEST_TOOLS");
-            assert!(
-                required.is_none_or(|set| set != "require"),
-                "needs chromium"
-            );
-            println!("SKIPPED: needs chromium");
+            skip("chromium");
             return None;
         }
         let profile = tempfile::tempdir().unwrap();

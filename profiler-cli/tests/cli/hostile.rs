@@ -4,8 +4,10 @@ use std::fs::File;
 use std::io::Read;
 
 use crate::fixture::*;
+use crate::heap_graph::GraphFixture;
 use crate::protobuf::Profile;
 use flate2::read::GzDecoder;
+use heaplens::snapshot::graph::Role;
 use heaplens::snapshot::{Module, SPECIAL_MODULE};
 use tempfile::{TempDir, tempdir};
 
@@ -15,7 +17,7 @@ const NAME: &str =
 
 fn hostile(folder: &TempDir, sequence: u64, bytes: i64) -> std::path::PathBuf {
     let evil_frame = format!("{NAME}@/w/{NAME}.rs:1");
-    Fixture::new(sequence)
+    let fixture = Fixture::new(sequence)
         .with(|snapshot| {
             let header = &mut snapshot.header;
             header.taken = format!("2026{NAME}");
@@ -29,7 +31,11 @@ fn hostile(folder: &TempDir, sequence: u64, bytes: i64) -> std::path::PathBuf {
                 ..snapshot.modules[1].clone()
             };
         })
-        .site(&[MAIN, &evil_frame], bytes, 1)
+        .site(&[MAIN, &evil_frame], bytes, 1);
+    GraphFixture::new()
+        .site([(0, 0), (0, 0), (1, bytes as u64)])
+        .shape(1, &[(0, Role::Cycle, 1, bytes as u64)], &[(0, 0, 8, 1)])
+        .of(fixture)
         .write(folder, &format!("{sequence}.json.gz"))
 }
 
@@ -68,6 +74,8 @@ fn every_text_output(folder: &TempDir) -> Vec<(String, String)> {
         args!["suspects", before, after, "--format", "json"],
         args!["report", after],
         args!["report", before, after],
+        args!["leaks", after],
+        args!["leaks", after, "--format", "json"],
         args!["inspect", after],
         args!["inspect", after, "--format", "json"],
         args!["export", after, "--to", "folded"],

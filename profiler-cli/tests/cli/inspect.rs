@@ -42,14 +42,17 @@ fn text_says_what_is_in_the_file() {
 #[test]
 fn nothing_lost_is_said_too() {
     let folder = tempdir().unwrap();
+    let off = |snapshot: &mut heaplens::snapshot::Snapshot| {
+        snapshot.header.recorder.sampling_off_ms = 90_000;
+    };
     let file = write(
-        &after().sampled(1e6).build(false),
+        &after().sampled(1e6).with(off).build(false),
         &folder.path().join("a.json.gz"),
     );
     let text = stdout(args!["inspect", file]);
     assert!(text.contains("losses      none"), "{text}");
     assert!(
-        text.contains("sampled, one sample in 512.0 KiB on average"),
+        text.contains("sampled, one sample in 512.0 KiB on average, switched off for 1m 30s, 128"),
         "{text}"
     );
     assert!(text.contains("heaplens symbolize"), "{text}");

@@ -13,7 +13,7 @@ const BATCH: &str = "shop::batch::collect@/w/shop/src/batch.rs:8";
 
 /// A shop at a minute: composition leaks 1 MB a minute, the cache is full after three minutes and
 /// replaces what it has, a batch is freed every four minutes, the pool stays.
-fn shop(minute: u64) -> Fixture {
+pub(crate) fn shop(minute: u64) -> Fixture {
     let m = minute as i64;
     Fixture::new(minute)
         .site(&[MAIN, COMPOSE], m * 1_000_000, m * 1_000)
@@ -129,6 +129,23 @@ fn a_run_without_a_leak_accuses_nobody() {
 }
 
 #[test]
+fn what_filled_by_and_by_is_a_cache_and_what_was_set_up_at_once_is_stable() {
+    let folder = tempdir().unwrap();
+    // Level long before the end, and without a free: only the way there tells them apart.
+    for minute in 1..=24_u64 {
+        let filled = minute.min(4) as i64 * 1_000_000;
+        let set_up = if minute == 1 { 100_000 } else { 4_000_000 };
+        Fixture::new(minute)
+            .site(&[MAIN, CACHE], filled, 5)
+            .site(&[MAIN, HOLD], set_up, 5)
+            .write(&folder, &format!("{minute:02}.json.gz"));
+    }
+    let document = json(args!["suspects", folder.path(), "--format", "json"]);
+    assert_eq!(class_of(&document, "shop::cache::put")["class"], "cache");
+    assert_eq!(class_of(&document, "shop::pool::hold")["class"], "stable");
+}
+
+#[test]
 fn few_snapshots_say_how_many_are_needed() {
     let folder = tempdir().unwrap();
     let files = write_run(&folder, 1..=3);
@@ -156,6 +173,59 @@ fn what_is_left_at_the_end_is_no_trend() {
     assert_eq!(document["snapshots"].as_array().unwrap().len(), 12);
 }
 
+/// A cache that breathes, and a trigger that looks only when it is full: each peak is a little higher
+/// than the last one.
+#[test]
+fn what_was_taken_since_memory_was_high_is_no_trend() {
+    let breathing = |minute: u64, bytes: i64, reason| {
+        Fixture::new(minute)
+            .site(&[MAIN, HOLD], bytes, 5)
+            .with(|snapshot| {
+                snapshot.header.reason = reason;
+                snapshot.header.totals.live_bytes = bytes;
+                // Little is freed as far as this tells, so that nothing but the trend speaks.
+                snapshot.sites.total_bytes = vec![bytes as u64];
+                set_ages(snapshot, 2, &[bytes]);
+                snapshot.header.memory.cgroup_limit_bytes = Some(64 << 20);
+                snapshot.header.memory.cgroup_usage_bytes = Some(bytes as u64);
+            })
+    };
+    let folder = tempdir().unwrap();
+    for minute in 1..=12 {
+        breathing(minute, 4_000_000 + minute as i64 * 500_000, Reason::Peak)
+            .write(&folder, &format!("{minute:02}.json.gz"));
+    }
+    let text = stdout(args!["suspects", folder.path()]);
+    assert!(text.starts_with("TOO LITTLE DATA  0 of the 5"), "{text}");
+
+    for minute in 13..=24 {
+        let [low, high] = [4_000_000, 9_000_000 + minute as i64 * 500_000];
+        breathing(minute, low, Reason::Interval).write(&folder, &format!("{minute:02}a.json.gz"));
+        let reason = if minute % 2 == 0 {
+            Reason::Peak
+        } else {
+            Reason::Growth
+        };
+        breathing(minute, high, reason)
+            .with(|snapshot| {
+                snapshot.header.uptime_ms += 30_000;
+                snapshot.header.taken_unix_ms += 30_000;
+            })
+            .write(&folder, &format!("{minute:02}b.json.gz"));
+    }
+    let document = json(args!["suspects", folder.path(), "--format", "json"]);
+    assert_eq!(document["snapshots"].as_array().unwrap().len(), 12);
+    assert_eq!(document["snapshots_when_high"], 24);
+    assert_eq!(class_of(&document, "shop::pool::hold")["class"], "stable");
+    // What is used is what the newest of all says.
+    assert_eq!(document["limit"]["used_bytes"], 21_000_000);
+    let text = stdout(args!["suspects", folder.path()]);
+    assert!(
+        text.contains("12 snapshots over 11m, the first 2 left out as warm-up, 24 taken at a peak or after growth left out, exact"),
+        "{text}"
+    );
+}
+
 #[test]
 fn of_several_runs_the_newest_with_snapshots_enough_is_judged() {
     let folder = tempdir().unwrap();
@@ -181,6 +251,18 @@ fn of_several_runs_the_newest_with_snapshots_enough_is_judged() {
 }
 
 #[test]
+fn a_snapshot_and_its_copy_count_once() {
+    let folder = tempdir().unwrap();
+    let files = write_run(&folder, 1..=3);
+    let copy = folder.path().join("copy.json.gz");
+    std::fs::copy(&files[1], &copy).unwrap();
+    let document = json(args![
+        "suspects", files[0], files[1], copy, files[1], files[2], "--format", "json"
+    ]);
+    assert_eq!(document["snapshots"].as_array().unwrap().len(), 3);
+}
+
+#[test]
 fn losses_lower_the_confidence_and_say_why() {
     let folder = tempdir().unwrap();
     for minute in 1..=12 {
@@ -190,6 +272,7 @@ fn losses_lower_the_confidence_and_say_why() {
                 snapshot.header.losses.stack_table_full =
                     snapshot.sites.total_count.iter().sum::<u64>();
                 snapshot.header.losses.truncated.bad_stack = 3;
+                snapshot.header.recorder.sampling_off_ms = 300_000;
             })
             .write(&folder, &format!("{minute:02}.json.gz"));
     }
@@ -199,6 +282,10 @@ fn losses_lower_the_confidence_and_say_why() {
     let text = stdout(args!["suspects", folder.path()]);
     assert!(text.contains("50.0 % was recorded in full"), "{text}");
     assert!(text.contains("3 stacks were cut short"), "{text}");
+    assert!(
+        text.contains("while sampling was switched off, for 5m"),
+        "{text}"
+    );
 }
 
 proptest! {

@@ -23,6 +23,8 @@ edition = "2024"
 
 [features]
 asynchronous = ["dep:tokio"]
+http = ["heaplens/http"]
+next = []
 
 [dependencies]
 heaplens = { path = "@REPOSITORY@" }
@@ -32,6 +34,14 @@ tokio = { version = "1", features = ["macros", "rt-multi-thread"], optional = tr
 [[bin]]
 name = "asynchronous"
 required-features = ["asynchronous"]
+
+[[bin]]
+name = "pod"
+required-features = ["http"]
+
+[[bin]]
+name = "sessions"
+required-features = ["http"]
 
 [workspace]
 
@@ -46,13 +56,17 @@ name = "inner"
 edition = "2024"
 "#;
 
-const SOURCES: [(&str, &str); 6] = [
+const SOURCES: [(&str, &str); 10] = [
     ("asynchronous", include_str!("source/asynchronous.rs")),
     ("containers", include_str!("source/containers.rs")),
     ("fallible", include_str!("source/fallible.rs")),
     ("keep", include_str!("source/keep.rs")),
+    ("pod", include_str!("source/pod.rs")),
     ("pulse", include_str!("source/pulse.rs")),
+    ("requests", include_str!("source/requests.rs")),
     ("service", include_str!("source/service.rs")),
+    ("sessions", include_str!("source/sessions.rs")),
+    ("widgets", include_str!("source/widgets.rs")),
 ];
 
 /// How a program is built.
@@ -145,7 +159,7 @@ pub(crate) fn line_of(name: &str, mark: &str) -> u32 {
     index.expect("a mark of the source") as u32 + 1
 }
 
-fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().expect("a workspace").to_owned()
 }

@@ -5,11 +5,21 @@
 
 mod build;
 mod build_profiles;
+mod check_run;
+mod cycles;
 mod deployment;
+mod fleet;
+mod gate;
 mod go_tool;
+#[path = "../../../tests/exits/group.rs"]
+mod group;
+mod killed_pod;
+mod live;
 mod named;
 mod one_line;
 mod other_profilers;
+mod planted;
+mod pods;
 mod retained_types;
 mod rotation;
 mod run;

@@ -26,7 +26,7 @@ const KEPT: [(&str, &str); 14] = [
 ];
 
 /// Short names of functions, in the older mangling beside names without arguments.
-const DEBUG: Profile = Profile {
+pub(crate) const DEBUG: Profile = Profile {
     settings: &["debug = 'limited'"],
     ..PLAIN
 };

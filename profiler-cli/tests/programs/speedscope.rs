@@ -100,6 +100,7 @@ fn snapshot(path: &Path) {
             total_count: vec![80, 4],
             ..Sites::default()
         },
+        graph: None,
         symbols: Some(Symbols {
             strings: [
                 "shop::main",

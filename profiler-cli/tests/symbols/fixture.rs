@@ -170,6 +170,7 @@ impl Known {
             modules: vec![special, self.module.clone()],
             stacks,
             sites: Sites::default(),
+            graph: None,
             symbols: None,
             complete: true,
         }

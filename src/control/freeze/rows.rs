@@ -24,7 +24,7 @@ pub(super) struct Row {
     pub(super) live_variance: f64,
     pub(super) total_variance: f64,
     /// Sampled mode: live blocks, before they are rounded.
-    live_count: f64,
+    pub(super) live_count: f64,
 }
 
 /// Rows, found by their sites.
@@ -78,30 +78,31 @@ pub(super) fn totals_exact(recorder: &Recorder) -> Totals {
     let counters = &recorder.counters;
     let own = recorder.own_site();
     let sites = recorder.walker.tree.len().min(counters.len());
-    let mut sums = Sums::default();
+    let mut totals = Totals::default();
     for site in (0..sites as NodeId).filter(|&site| site != own) {
         if flushes(counters, site) != 0 {
             let (row, _) = counters.read(site as usize);
-            sums.live_bytes = sums.live_bytes.wrapping_add(row.live_bytes);
-            sums.live_count = sums.live_count.wrapping_add(row.live_count);
-            sums.total_bytes = sums.total_bytes.wrapping_add(row.total_bytes);
-            sums.total_count = sums.total_count.wrapping_add(row.total_count);
+            add(&mut totals, &row);
         }
     }
+    let mut cached = Sums::default();
     for cache in recorder.threads.caches() {
         cache.read(|site, _, delta| {
             if site != own {
-                sums.add(&delta);
+                cached.add(&delta);
             }
         });
     }
-    Totals {
-        live_bytes: sums.live_bytes,
-        live_count: sums.live_count,
-        total_bytes: sums.total_bytes,
-        total_count: sums.total_count,
-        ..Totals::default()
-    }
+    add(&mut totals, &cached);
+    totals
+}
+
+/// Adds what a site, or several, sum up to.
+pub(super) fn add(totals: &mut Totals, sums: &Sums) {
+    totals.live_bytes = totals.live_bytes.saturating_add(sums.live_bytes);
+    totals.live_count = totals.live_count.saturating_add(sums.live_count);
+    totals.total_bytes = totals.total_bytes.saturating_add(sums.total_bytes);
+    totals.total_count = totals.total_count.saturating_add(sums.total_count);
 }
 
 /// Sampled mode: the weights of the live samples, and of all ever taken.

@@ -1,10 +1,9 @@
 //! One connection: reads a request, writes the answer, and ends. A client that is slow, floods, or
 //! speaks something else costs one thread for seconds.
 
-use super::access::{Access, Refusal};
-use super::{Request, Response, handle};
+use super::{Access, FORWARDED, Request, Response, handle};
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 /// Time for a request to arrive.
@@ -14,10 +13,10 @@ const RESPONSE_CAP: Duration = Duration::from_secs(60);
 /// Longest head of a request.
 const MOST_HEAD: usize = 16 << 10;
 const MOST_HEADERS: usize = 64;
-/// Longest body that is read, to be ignored.
-const MOST_BODY: u64 = 64 << 10;
-/// Bytes written at a time, so that the time is looked at.
-const CHUNK: usize = 64 << 10;
+/// Longest body that is read, to be ignored: `go tool pprof` sends addresses that it has no names for.
+const MOST_BODY: u64 = 16 << 20;
+/// Time for a client to see its answer and leave.
+const LINGER: Duration = Duration::from_millis(200);
 
 /// Serves the one request of a connection. What goes wrong is the client's to notice.
 pub(super) fn serve(mut stream: TcpStream, access: &Access) -> io::Result<()> {
@@ -26,7 +25,8 @@ pub(super) fn serve(mut stream: TcpStream, access: &Access) -> io::Result<()> {
         Some(head) => match parse(&head) {
             Ok(parsed) => {
                 let refused = drain(&mut stream, &parsed, &head)?;
-                refused.unwrap_or_else(|| answer(&parsed, access))
+                let peer = stream.peer_addr()?.ip();
+                refused.unwrap_or_else(|| handle(&parsed.request(peer), access))
             }
             Err(refused) => refused,
         },
@@ -34,32 +34,16 @@ pub(super) fn serve(mut stream: TcpStream, access: &Access) -> io::Result<()> {
     write(&mut stream, &response)?;
     stream.shutdown(Shutdown::Write)?;
     // Closed with anything unread, the connection would be reset, and the answer lost with it.
-    stream.set_read_timeout(Some(Duration::from_millis(200)))?;
-    let _ = io::copy(&mut stream.take(MOST_BODY), &mut io::sink());
-    Ok(())
+    read_away(&mut stream, MOST_BODY, LINGER)
 }
 
 /// Says that there are too many, without looking at the request.
 pub(super) fn turn_away(mut stream: TcpStream) -> io::Result<()> {
     stream.set_write_timeout(Some(Duration::from_millis(100)))?;
-    stream.write_all(&head_of(&Response::refused(503, "")))
-}
-
-fn answer(parsed: &Parsed, access: &Access) -> Response {
-    let (host, authorization) = (parsed.host.as_deref(), parsed.authorization.as_deref());
-    match access.check(host, authorization) {
-        Ok(()) => handle(&Request {
-            method: &parsed.method,
-            target: &parsed.target,
-            accept: parsed.accept.as_deref(),
-        }),
-        Err(Refusal::Host) => Response::refused(
-            403,
-            "the header Host names no address of this machine's loopback; with a token any will do",
-        ),
-        Err(Refusal::Token) => Response::refused(401, "needs `Authorization: Bearer TOKEN`"),
-        Err(Refusal::Unreadable) => Response::refused(503, "the token file cannot be read"),
-    }
+    let busy = Response::busy();
+    stream.write_all(&head_of(&busy))?;
+    stream.write_all(&busy.body)?;
+    stream.shutdown(Shutdown::Write)
 }
 
 /// What a request's head says.
@@ -69,10 +53,29 @@ struct Parsed {
     target: String,
     host: Option<String>,
     authorization: Option<String>,
+    origin: Option<String>,
+    fetch_site: Option<String>,
+    forwarded: Option<String>,
     accept: Option<String>,
     body_bytes: u64,
     /// Length of the head.
     end: usize,
+}
+
+impl Parsed {
+    fn request(&self, peer: IpAddr) -> Request<'_> {
+        Request {
+            method: &self.method,
+            target: &self.target,
+            peer: Some(peer),
+            host: self.host.as_deref(),
+            authorization: self.authorization.as_deref(),
+            origin: self.origin.as_deref(),
+            fetch_site: self.fetch_site.as_deref(),
+            forwarded: self.forwarded.as_deref(),
+            accept: self.accept.as_deref(),
+        }
+    }
 }
 
 fn parse(head: &[u8]) -> Result<Parsed, Response> {
@@ -107,11 +110,18 @@ fn parse(head: &[u8]) -> Result<Parsed, Response> {
     if header("transfer-encoding")?.is_some() {
         return Err(Response::refused(411, "a body needs a Content-Length"));
     }
+    let mut forwarded = None;
+    for name in FORWARDED {
+        forwarded = forwarded.or(header(name)?);
+    }
     Ok(Parsed {
         method: request.method.unwrap_or_default().to_owned(),
         target: request.path.unwrap_or_default().to_owned(),
         host: header("host")?,
         authorization: header("authorization")?,
+        origin: header("origin")?,
+        fetch_site: header("sec-fetch-site")?,
+        forwarded,
         accept: header("accept")?,
         body_bytes,
         end,
@@ -149,11 +159,32 @@ fn drain(stream: &mut TcpStream, parsed: &Parsed, head: &[u8]) -> io::Result<Opt
     }
     let here = (head.len() - parsed.end) as u64;
     let rest = parsed.body_bytes.saturating_sub(here);
-    stream.set_read_timeout(Some(REQUEST_CAP))?;
-    match io::copy(&mut stream.take(rest), &mut io::sink()) {
-        Err(error) if !is_timeout(&error) => Err(error),
-        _ => Ok(None),
+    read_away(stream, rest, REQUEST_CAP)?;
+    Ok(None)
+}
+
+/// Reads so many bytes, or what comes of them in that time.
+fn read_away(stream: &mut TcpStream, mut bytes: u64, cap: Duration) -> io::Result<()> {
+    let deadline = Instant::now() + cap;
+    let mut buffer = [0; 4096];
+    while bytes > 0 {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        stream.set_read_timeout(Some(left))?;
+        let wanted = buffer
+            .len()
+            .min(usize::try_from(bytes).unwrap_or(usize::MAX));
+        match stream.read(&mut buffer[..wanted]) {
+            Ok(0) => break,
+            Ok(read) => bytes -= read as u64,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if is_timeout(&error) => break,
+            Err(error) => return Err(error),
+        }
     }
+    Ok(())
 }
 
 fn is_timeout(error: &io::Error) -> bool {
@@ -166,13 +197,21 @@ fn is_timeout(error: &io::Error) -> bool {
 fn write(stream: &mut TcpStream, response: &Response) -> io::Result<()> {
     let deadline = Instant::now() + RESPONSE_CAP;
     let head = head_of(response);
-    for chunk in [&*head].into_iter().chain(response.body.chunks(CHUNK)) {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
+    for part in [&*head, &*response.body] {
+        let mut rest = part;
+        while !rest.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            stream.set_write_timeout(Some(left))?;
+            match stream.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => rest = &rest[written..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
-        stream.set_write_timeout(Some(left))?;
-        stream.write_all(chunk)?;
     }
     Ok(())
 }
@@ -185,6 +224,7 @@ fn head_of(response: &Response) -> Vec<u8> {
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        409 => "Conflict",
         411 => "Length Required",
         413 => "Content Too Large",
         429 => "Too Many Requests",
@@ -192,20 +232,15 @@ fn head_of(response: &Response) -> Vec<u8> {
         _ => "Internal Server Error",
     };
     let mut head = format!(
-        "HTTP/1.1 {} {reason}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\
-         Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n",
-        response.status,
-        response.content_type,
-        response.body.len(),
+        "HTTP/1.1 {} {reason}\r\nConnection: close\r\n",
+        response.status
     );
-    if let Some(name) = &response.file_name {
-        head += &format!("Content-Disposition: attachment; filename=\"{name}\"\r\n");
+    // Without a body it answers HEAD, and GET's would have another length.
+    if !response.body.is_empty() {
+        head += &format!("Content-Length: {}\r\n", response.body.len());
     }
-    if response.status == 401 {
-        head += "WWW-Authenticate: Bearer\r\n";
-    }
-    if matches!(response.status, 429 | 503) {
-        head += "Retry-After: 1\r\n";
+    for (name, value) in &response.headers {
+        head += &format!("{name}: {value}\r\n");
     }
     head += "\r\n";
     head.into_bytes()
@@ -226,6 +261,9 @@ mod tests {
             target: "/debug/heaplens/snapshot?x".into(),
             host: Some("localhost:1".into()),
             authorization: Some("Bearer t".into()),
+            origin: None,
+            fetch_site: None,
+            forwarded: None,
             accept: Some("*/*".into()),
             body_bytes: 3,
             end: head.len() - 3,

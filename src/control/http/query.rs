@@ -1,6 +1,7 @@
-//! The query of a request: numbers by name.
+//! The query of a request: values by name.
 
 use super::Response;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 /// What stands behind the `?`.
@@ -18,6 +19,24 @@ impl<'a> Query<'a> {
         name: &str,
         allowed: RangeInclusive<u64>,
     ) -> Result<Option<u64>, Response> {
+        let (least, most) = (allowed.start(), allowed.end());
+        self.value(
+            name,
+            format_args!("a number from {least} to {most}"),
+            |value| {
+                let number = str::from_utf8(value).ok()?.parse().ok()?;
+                allowed.contains(&number).then_some(number)
+            },
+        )
+    }
+
+    /// What `read` makes of a value; `None` if it is not there.
+    pub(super) fn value<T>(
+        &self,
+        name: &str,
+        allowed: impl Display,
+        read: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, Response> {
         let value = self.0.split('&').find_map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             (key == name).then_some(value)
@@ -25,14 +44,8 @@ impl<'a> Query<'a> {
         let Some(value) = value else {
             return Ok(None);
         };
-        let number = value.parse().ok().filter(|number| allowed.contains(number));
-        number.map(Some).ok_or_else(|| {
-            let (least, most) = (allowed.start(), allowed.end());
-            Response::refused(
-                400,
-                format_args!("{name} takes a number from {least} to {most}"),
-            )
-        })
+        let refused = || Response::refused(400, format_args!("{name} takes {allowed}"));
+        read(value.as_bytes()).map(Some).ok_or_else(refused)
     }
 }
 

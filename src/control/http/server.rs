@@ -1,7 +1,9 @@
 //! A server for programs that have none: a thread that listens, and one for each connection.
 
-use super::access::Access;
+use super::Access;
+use super::MOST_AT_A_TIME;
 use super::connection::{serve, turn_away};
+use super::places::Places;
 use crate::control::run_settings::Listen;
 use crate::control::signal::Blocked;
 use crate::control::stderr;
@@ -9,12 +11,11 @@ use crate::recorder;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 /// Connections that are served at a time.
-const MOST_CONNECTIONS: usize = 8;
+static CONNECTIONS: Places = Places::new(MOST_AT_A_TIME);
 /// Wait after a connection that could not be accepted, for lack of descriptors as a rule.
 const PAUSE: Duration = Duration::from_millis(100);
 const STACK_BYTES: usize = 512 << 10;
@@ -44,27 +45,16 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 }
 
 fn listen(listener: &TcpListener, access: &Arc<Access>) {
-    static SERVED: AtomicUsize = AtomicUsize::new(0);
-
-    /// One of the connections that are served.
-    struct Place;
-    impl Drop for Place {
-        fn drop(&mut self) {
-            SERVED.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
     for stream in listener.incoming() {
         let Ok(stream) = stream else {
             thread::sleep(PAUSE);
             continue;
         };
-        if SERVED.fetch_add(1, Ordering::Relaxed) >= MOST_CONNECTIONS {
-            drop(Place);
+        let Some(place) = CONNECTIONS.take() else {
             // Whoever does not hear it notices the end of the connection.
             let _ = turn_away(stream);
             continue;
-        }
-        let place = Place;
+        };
         let access = Arc::clone(access);
         // Without a thread the connection ends, and its place is free.
         let _ = spawn("heaplens-http-1", move || {

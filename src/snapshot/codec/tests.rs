@@ -1,5 +1,6 @@
 use super::*;
-use crate::snapshot::examples::small;
+use crate::snapshot::examples::{small, with_graph};
+use crate::snapshot::graph::{Role, RootKind};
 use proptest::prelude::*;
 
 fn gzip(json: &[u8]) -> Vec<u8> {
@@ -19,6 +20,12 @@ fn gunzip(bytes: &[u8]) -> String {
 fn small_file() -> Vec<u8> {
     let mut bytes = Vec::new();
     write(&small(), &mut bytes).expect("a vector takes all");
+    bytes
+}
+
+fn graph_file() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write(&with_graph(), &mut bytes).expect("a vector takes all");
     bytes
 }
 
@@ -53,6 +60,28 @@ fn what_is_written_is_read() {
     assert!(json.starts_with("{\"format\":\"heaplens-snapshot\",\"format_version\":1,"));
     assert!(json.ends_with(",\"complete\":true}"));
     assert!(json.contains("\"9007199254740993\""));
+}
+
+#[test]
+fn a_graph_is_written_and_read() {
+    let file = graph_file();
+    let read = read_bytes("x", &file, &Limits::default()).expect("own output");
+    assert_eq!(read, with_graph());
+    // Readers without a use for it pass over it.
+    let json = gunzip(&file).replace("\"graph\":", "\"unknown\":");
+    let read = read_bytes("x", json.as_bytes(), &Limits::default()).expect("an unknown field");
+    assert_eq!(read, small());
+}
+
+#[test]
+fn words_from_the_future_in_a_graph_are_taken_for_the_weakest() {
+    let json = gunzip(&graph_file())
+        .replace("\"cycle\",\"cycle\"", "\"cycle\",\"woven\"")
+        .replace("\"global\"", "\"enclave\"");
+    let read = read_bytes("x", json.as_bytes(), &Limits::default()).expect("other words");
+    let graph = read.graph.expect("still there");
+    assert_eq!(graph.groups.members.role[1], Role::Hanging);
+    assert_eq!(graph.roots.expect("still there").kind, [RootKind::Foreign]);
 }
 
 #[test]
@@ -258,7 +287,7 @@ fn a_missing_file_is_named() {
 proptest! {
     #[test]
     fn nothing_panics_on_flipped_bytes(at in any::<prop::sample::Index>(), with in 1..=255_u8) {
-        let mut json = small_json().into_bytes();
+        let mut json = gunzip(&graph_file()).into_bytes();
         let at = at.index(json.len());
         json[at] ^= with;
         for bytes in [json.clone(), gzip(&json)] {

@@ -39,7 +39,7 @@ fn columns_have_one_length() {
 fn parents_stand_before_their_children() {
     for parent in [1, 2, i64::MAX, -2, i64::MIN] {
         let problem = problem_after(|s| s.stacks.parent[1] = parent);
-        let expected = format!("stacks.parent[1] is {parent}, but a caller");
+        let expected = format!("stacks.parent[1] is {parent}, but a parent");
         assert!(problem.starts_with(&expected), "{problem}");
     }
 }

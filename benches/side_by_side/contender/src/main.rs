@@ -18,7 +18,8 @@ mod service;
 #[path = "../../../../examples/widget/mod.rs"]
 #[expect(
     dead_code,
-    reason = "the service's own program has a command line and help for people"
+    unreachable_pub,
+    reason = "a module of a library, whose program has a command line and help for people"
 )]
 mod widget;
 

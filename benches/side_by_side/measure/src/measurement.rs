@@ -13,6 +13,9 @@ pub struct Measurement {
     pub wall_ns: u64,
     /// Largest resident set of the process since its start, in bytes.
     pub peak_rss_bytes: u64,
+    /// What 99 of 100 requests took at most, in nanoseconds. Of services only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_ns: Option<u64>,
 }
 
 impl Measurement {

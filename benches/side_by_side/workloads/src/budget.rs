@@ -42,6 +42,7 @@ impl Budget {
             cpu_ns,
             wall_ns: u64::try_from(wall.as_nanos()).expect("less than centuries"),
             peak_rss_bytes: memory::peak_rss().expect("/proc is mounted"),
+            p99_ns: None,
         }
     }
 

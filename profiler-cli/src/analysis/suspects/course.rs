@@ -10,6 +10,10 @@ use crate::analysis::trend::{Slope, drift, mann_kendall, theil_sen, von_neumann_
 const TAILS: [f64; 2] = [0.5, 0.25];
 /// Of the growth, the least part that a leak has in the second half of the time.
 const LEAST_LATE: f64 = 0.2;
+/// Part of the snapshots over which growth must have all but ended for a level to be reached, and the
+/// most of all growth that may be in them: half of what an even one has there.
+const LEVEL: f64 = 0.4;
+const MOST_AT_LEVEL: f64 = LEVEL / 2.0;
 /// One-sided 99 % quantile of the normal distribution.
 const Z_99: f64 = 2.326;
 /// One-sided 95 % quantile of the normal distribution.
@@ -38,6 +42,8 @@ pub struct Course {
     pub slows: bool,
     /// The same by one of them at least.
     pub flattens: bool,
+    /// Next to none of the growth is in the last two fifths of the snapshots.
+    pub is_level: bool,
     /// Growth came in one step.
     pub is_step: bool,
     /// It fell in bulk at least once.
@@ -80,14 +86,21 @@ impl Course {
             .collect();
         let steps = steps.min(MOST_STEPS);
         let drift = drift(times, values);
+        let levels = smoothed(values);
+        let slowed: Vec<bool> = paces(times, work)
+            .map(|pace| slows(pace, &levels, steps))
+            .collect();
+        let numbers: Vec<f64> = (0..values.len()).map(|number| number as f64).collect();
         Self {
             p: mann_kendall(values),
             slope,
             change,
             range,
             steps,
-            slows: paces(times, work).all(|pace| slows(pace, values, steps)),
-            flattens: paces(times, work).any(|pace| slows(pace, values, steps)),
+            slows: slowed.iter().all(|&slows| slows),
+            flattens: slowed.contains(&true),
+            is_level: late_share(&numbers, &levels, LEVEL)
+                .is_none_or(|share| share <= MOST_AT_LEVEL),
             is_step: paces(times, work).all(|pace| is_step(pace, values)),
             falls: largest_fall > BULK * range && range > 0.0,
             drift,
@@ -137,22 +150,23 @@ fn step_variance(times: &[f64], values: &[f64]) -> f64 {
 }
 
 /// Whether growth in a tail is less than half of the average one, and surely so; or next to none.
-fn slows(times: &[f64], values: &[f64], steps: f64) -> bool {
-    let (Some(&start), Some(&end)) = (times.first(), times.last()) else {
-        return true;
-    };
-    let levels = smoothed(values);
-    let level = |time: f64| interpolate(times, &levels, time);
-    let whole = level(end) - level(start);
-    if whole <= 0.0 {
-        return true;
-    }
-    TAILS.iter().any(|tail| {
-        let share = (level(end) - level(end - tail * (end - start))) / whole;
+fn slows(times: &[f64], levels: &[f64], steps: f64) -> bool {
+    TAILS.iter().any(|&tail| {
+        let Some(share) = late_share(times, levels, tail) else {
+            return true;
+        };
         let least = tail / 2.0;
         let error = (least * (1.0 - least) / steps.max(1.0)).sqrt();
-        share < least - Z_99 * error || (*tail == 0.5 && share < LEAST_LATE)
+        share < least - Z_99 * error || (tail == 0.5 && share < LEAST_LATE)
     })
+}
+
+/// Of all growth, the part in the last `tail` of the time. `None`: there is no growth.
+fn late_share(times: &[f64], levels: &[f64], tail: f64) -> Option<f64> {
+    let (&start, &end) = (times.first()?, times.last()?);
+    let level = |time: f64| interpolate(times, levels, time);
+    let whole = level(end) - level(start);
+    (whole > 0.0).then(|| (level(end) - level(end - tail * (end - start))) / whole)
 }
 
 /// Medians of three neighbours where values fall at times; the values themselves where they never do.
@@ -185,7 +199,8 @@ fn interpolate(times: &[f64], values: &[f64], time: f64) -> f64 {
     value(values, before) + part * (value(values, after) - value(values, before))
 }
 
-fn is_step(times: &[f64], values: &[f64]) -> bool {
+/// Whether more than half of the growth came in one interval, beyond what its length explains.
+pub(super) fn is_step(times: &[f64], values: &[f64]) -> bool {
     let last = values.len().wrapping_sub(1);
     let change = value(values, last) - value(values, 0);
     let span = value(times, last) - value(times, 0);
@@ -223,7 +238,9 @@ mod tests {
 
     #[test]
     fn what_fills_up_slows() {
-        assert!(of(12, |t| (1000.0 * t).min(5000.0)).slows);
+        let full = of(12, |t| (1000.0 * t).min(5000.0));
+        assert!(full.slows && full.is_level);
+        assert!(!of(12, |t| 1000.0 * t).is_level);
         assert!(of(20, |t| 1e6 * (1.0 - (-t / 4.0).exp())).slows);
         assert!(!of(20, |t| 1e6 * t.powf(0.9)).slows);
         assert!(!of(20, |t| t * t).slows);

@@ -4,9 +4,12 @@ use heaplens::snapshot::AGE_BOUNDS_SECONDS;
 
 use super::course::Course;
 use super::history::{History, Point};
+use super::judge::is_when_high;
 use super::turnover::{Survival, Turnover};
+use crate::analysis::heap_graph::OwnerReach;
+use crate::analysis::heap_graph::reach::Amount;
 use crate::analysis::trend::Slope;
-use crate::profile::NodeId;
+use crate::profile::{NodeId, Profile};
 
 /// Part of its range that a level may lie above the least one and still count as that.
 const NEAR: f64 = 0.05;
@@ -89,6 +92,10 @@ pub struct Finding {
     pub snapshots_needed: usize,
     /// The leaking paths of an owner, the largest rate first.
     pub paths: Vec<Finding>,
+    /// Of an owner: what pointers lead to, where a snapshot has a graph of the heap.
+    pub reach: Option<OwnerReach>,
+    /// Class [`Leak`](Class::Leak): whether no trend shows it, and only the graph does.
+    pub is_by_graph_alone: bool,
 }
 
 /// The judgement of a run.
@@ -125,9 +132,25 @@ impl Suspects<'_> {
         live.iter().rposition(|&bytes| bytes as f64 <= near)
     }
 
-    /// Bytes a second of all leaks.
+    /// Snapshots that are left out since they were taken because memory was high just then.
+    pub fn when_high(&self) -> usize {
+        let reasons = self
+            .history
+            .snapshots
+            .iter()
+            .map(|source| source.header.reason);
+        reasons.filter(|&reason| is_when_high(reason)).count()
+    }
+
+    /// The leaks that a trend shows.
+    pub fn growing(&self) -> impl Iterator<Item = &Finding> + Clone {
+        self.of(Class::Leak)
+            .filter(|finding| !finding.is_by_graph_alone)
+    }
+
+    /// Bytes a second of all leaks that a trend shows.
     pub fn leak_rate(&self) -> f64 {
-        self.of(Class::Leak).map(|finding| finding.rate.rate).sum()
+        self.growing().map(|finding| finding.rate.rate).sum()
     }
 }
 
@@ -135,7 +158,22 @@ impl Finding {
     /// Where the bytes that the judgement rests on are allocated: the path that leaks most, if one
     /// does.
     pub fn site(&self) -> NodeId {
-        self.paths.first().map_or(self.node, |path| path.node)
+        self.sites().next().unwrap_or(self.node)
+    }
+
+    /// The paths that the judgement rests on, the worst first; none where it rests on all together.
+    pub fn sites(&self) -> impl Iterator<Item = NodeId> {
+        let lost = self.lost_sites().iter().map(|&(node, _)| node);
+        self.paths.iter().map(|path| path.node).chain(lost)
+    }
+
+    /// The sites of the blocks that no pointer was found to, the heaviest first, where these are all that
+    /// the judgement rests on.
+    pub fn lost_sites(&self) -> &[(NodeId, Amount)] {
+        match &self.reach {
+            Some(owner) if self.is_by_graph_alone => &owner.unreached,
+            _ => &[],
+        }
     }
 
     /// The owner of leaking paths leaks, however it looks as a whole.
@@ -162,4 +200,22 @@ impl Finding {
     pub fn confidence(&self) -> f64 {
         (1.0 - self.p).clamp(0.0, 1.0)
     }
+}
+
+/// Sorts owners: leaks first, and of each class what weighs most.
+pub(super) fn rank(findings: &mut [Finding], profile: &Profile) {
+    let weight = |finding: &Finding| match finding.class {
+        Class::Leak if finding.is_by_graph_alone => 0.0,
+        Class::Leak => finding.rate.rate,
+        Class::TooLittle | Class::Warming => finding.course.change,
+        Class::Sawtooth | Class::Stable => finding.live.last().copied().unwrap_or(0) as f64,
+    };
+    let name = |finding: &Finding| profile.name(finding.node);
+    findings.sort_by(|a, b| {
+        a.class
+            .cmp(&b.class)
+            .then_with(|| weight(b).total_cmp(&weight(a)))
+            .then_with(|| b.unreached().bytes.cmp(&a.unreached().bytes))
+            .then_with(|| name(a).cmp(name(b)))
+    });
 }

@@ -3,9 +3,11 @@
 //! Only numbers are kept of a snapshot, and names only once: whatever was ever recorded is in the
 //! newest snapshot of a run too, so the newest one has all paths.
 
+use heaplens::snapshot::graph::Graph;
 use heaplens::snapshot::{AGE_BOUNDS_SECONDS, RecorderMode};
 use rustc_hash::FxHashMap;
 
+use crate::analysis::heap_graph::HeapGraph;
 use crate::profile::{FunctionId, NodeId, Profile, Source, Values, clock_ms, is_imported};
 
 /// Ages that live bytes are told for.
@@ -50,6 +52,8 @@ pub struct History {
     pub owners: Vec<Series>,
     /// Each path that could be of any weight: see [`HistoryBuilder::new`].
     pub paths: Vec<Series>,
+    /// The newest graph of the heap among them, in the nodes of `profile`.
+    pub graph: Option<HeapGraph>,
     /// Whether some snapshot does not tell how old live blocks are.
     pub lacks_ages: bool,
     /// Whether some snapshot does not tell what was ever allocated.
@@ -105,6 +109,11 @@ fn sample_bytes(snapshots: &[Source]) -> f64 {
         _ => 0,
     };
     snapshots.iter().map(mean).max().unwrap_or(0) as f64
+}
+
+/// What orders the snapshots of a run.
+fn time(source: &Source) -> (u64, u64) {
+    (clock_ms(&source.header), source.header.sequence)
 }
 
 /// Makes a [`History`], snapshot by snapshot, in any order.
@@ -199,14 +208,26 @@ impl HistoryBuilder {
         }
     }
 
+    /// Adds the graph of a snapshot, whose rows of sites are at the nodes that `node_of` says. The newest
+    /// one stays.
+    pub fn add_graph(
+        &mut self,
+        source: &Source,
+        graph: &Graph,
+        node_of: impl Fn(u32) -> Option<NodeId>,
+    ) {
+        let known = self.history.graph.as_ref();
+        if known.is_none_or(|known| time(&known.source) < time(source)) {
+            let graph = HeapGraph::new(&self.history.profile, source.clone(), graph, node_of);
+            self.history.graph = Some(graph);
+        }
+    }
+
     /// The run, in the order of time.
     pub fn finish(self) -> History {
         let mut history = self.history;
         let mut order: Vec<usize> = (0..history.snapshots.len()).collect();
-        order.sort_by_key(|&at| {
-            let header = &history.snapshots[at].header;
-            (clock_ms(header), header.sequence)
-        });
+        order.sort_by_key(|&at| time(&history.snapshots[at]));
         for series in history.owners.iter_mut().chain(&mut history.paths) {
             series.points = order.iter().map(|&at| series.points[at]).collect();
         }

@@ -1,7 +1,7 @@
 //! What becomes of an owner or a path that is no leak: what else its course looks like, and how many
 //! snapshots would tell more.
 
-use super::course::Course;
+use super::course::{Course, is_step};
 use super::finding::{Class, Finding};
 use super::history::Point;
 use super::judge::{Frame, LEAST_SAMPLES, LEAST_SNAPSHOTS, SIGNIFICANT, TURNS_OVER};
@@ -25,7 +25,7 @@ impl Frame {
         }
         let turns_over = finding.turnover.freed_share() >= TURNS_OVER;
         // What is never freed, and grows as ever with each unit of work, has not flattened.
-        if course.slows || course.is_step || turns_over && course.flattens {
+        if course.slows || course.is_step || turns_over && (course.flattens || course.is_level) {
             return Class::Warming;
         }
         if turns_over && finding.turnover.follows_load {
@@ -40,12 +40,15 @@ impl Frame {
         self.since_the_start(finding)
     }
 
-    /// What is level now and turns over has warmed up, if it grew before.
+    /// What is level now has warmed up if it filled by and by. What came in one step was set up.
     fn since_the_start(&self, finding: &Finding) -> Class {
-        let first = finding.live.first().copied().unwrap_or(0) as f64;
-        let last = finding.live.last().copied().unwrap_or(0) as f64;
-        let turns_over = finding.turnover.freed_share() >= TURNS_OVER;
-        if turns_over && last - first >= self.least_bytes && last >= 2.0 * first {
+        let live: Vec<f64> = finding.live.iter().map(|&bytes| bytes as f64).collect();
+        let (first, last) = match live.as_slice() {
+            [first, .., last] => (*first, *last),
+            _ => return Class::Stable,
+        };
+        let grew = last - first >= self.least_bytes && last >= 2.0 * first;
+        if grew && !is_step(&self.all_times, &live) {
             Class::Warming
         } else {
             Class::Stable

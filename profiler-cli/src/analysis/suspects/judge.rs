@@ -1,7 +1,8 @@
 //! All owners and paths of a run, tested and classed.
 //!
-//! 1. Snapshots at the end of the program are left out: they show what is left after `main`. So is
-//!    the warm-up, the first tenth of the time, as far as eight snapshots stay.
+//! 1. Snapshots at the end of the program are left out: they show what is left after `main`. So are
+//!    those that were taken because memory was high, which look like growth wherever memory goes up and
+//!    down; and the warm-up, the first tenth of the time, as far as eight snapshots stay.
 //! 2. Each owner and each path is tested for an upward trend of its live bytes, and of its live bytes
 //!    above each age that has shown. What hardly moved in all its time is not tested: whether
 //!    something moved does not depend on the order of the values, so this takes nothing from the
@@ -9,14 +10,17 @@
 //! 3. The p-values are corrected for their number.
 //! 4. A trend that is sure is a leak if it also goes on to the end, came in more than one step, never
 //!    fell in bulk, does not follow the load, and if old blocks grow with it.
+//! 5. Whatever the trend, an owner leaks that has lost blocks: see [`unreached`](super::unreached).
 
 use heaplens::snapshot::{AGE_BOUNDS_SECONDS, Reason};
 use rustc_hash::FxHashMap;
 
 use super::course::Course;
-use super::finding::{Class, Finding, Measure, Suspects};
+use super::finding::{Class, Finding, Measure, Suspects, rank};
 use super::history::{BOUNDS, History, Point, Series};
 use super::turnover::{Turnover, ages_shown, survival};
+use super::unreached::reach_of_owners;
+use crate::analysis::heap_graph::OwnerReach;
 use crate::analysis::trend::{Slope, benjamini_hochberg};
 use crate::profile::{FunctionId, change_variance};
 
@@ -25,7 +29,7 @@ pub const SIGNIFICANT: f64 = 0.01;
 /// Fewer snapshots than this tell nothing.
 pub const LEAST_SNAPSHOTS: usize = 5;
 /// From here on the test of trend stands alone; below, births against frees are tested too.
-const FULL_SNAPSHOTS: usize = 8;
+pub const FULL_SNAPSHOTS: usize = 8;
 /// Part of the time that counts as warm-up.
 const WARM_UP: f64 = 0.1;
 /// Equal independent steps that growth must be as certain as.
@@ -44,11 +48,24 @@ const DRIFT_OF_FEW: f64 = 2.0;
 /// Part of the growth that must be of old blocks.
 const OLD_GROWTH: f64 = 0.4;
 
+/// Whether it shows what is left after `main`.
+pub(super) fn is_at_end(reason: Reason) -> bool {
+    matches!(reason, Reason::Exit | Reason::Panic)
+}
+
+/// Whether it was taken because memory was high just then. Steps of the limit are not among these: each
+/// comes once, and the last before a kill is often the newest that there is.
+pub fn is_when_high(reason: Reason) -> bool {
+    matches!(reason, Reason::Growth | Reason::Peak)
+}
+
 /// What the tests of all series share.
 pub(super) struct Frame {
     used: Vec<usize>,
     /// Places in `used` from which the warm-up is over.
     pub(super) warm_up: usize,
+    /// Of all that are used, and of those after the warm-up.
+    pub(super) all_times: Vec<f64>,
     pub(super) times: Vec<f64>,
     work: Vec<f64>,
     pub(super) least_bytes: f64,
@@ -75,7 +92,22 @@ struct Behind<'a> {
 
 /// Judges a run.
 pub fn suspects(history: &History) -> Suspects<'_> {
-    let frame = Frame::new(history);
+    judge(history, |_| true)
+}
+
+/// Judges a run by its marks where there are enough: there the program does the same each time.
+pub fn suspects_at_marks(history: &History) -> Suspects<'_> {
+    let is_mark = |reason| reason == Reason::Mark;
+    let reasons = history.snapshots.iter().map(|source| source.header.reason);
+    match reasons.filter(|&reason| is_mark(reason)).count() >= LEAST_SNAPSHOTS {
+        true => judge(history, is_mark),
+        false => suspects(history),
+    }
+}
+
+/// Judges a run by the snapshots that count.
+fn judge(history: &History, counts: impl Fn(Reason) -> bool) -> Suspects<'_> {
+    let frame = Frame::new(history, counts);
     let mut owners: Vec<Tested<'_>> = history.owners.iter().map(|s| frame.test(s)).collect();
     let mut paths: Vec<Tested<'_>> = history.paths.iter().map(|s| frame.test(s)).collect();
     let tests = correct(owners.iter_mut().chain(&mut paths));
@@ -88,34 +120,28 @@ pub fn suspects(history: &History) -> Suspects<'_> {
             leaking.entry(owner).or_default().push(finding);
         }
     }
+    let mut reach = reach_of_owners(history);
     let mut quiet = 0;
     let mut findings = Vec::new();
     for owner in &owners {
         let function = history.profile.frame(owner.series.node).function;
         let mut paths = leaking.remove(&function).unwrap_or_default();
-        if owner.courses.is_empty() && paths.is_empty() && frame.is_quiet(owner.series) {
+        let reach = reach.remove(&function);
+        let is_lost = reach.as_ref().is_some_and(OwnerReach::is_lost);
+        if owner.courses.is_empty() && paths.is_empty() && !is_lost && frame.is_quiet(owner.series)
+        {
             quiet += 1;
             continue;
         }
         paths.sort_by(|a, b| b.rate.rate.total_cmp(&a.rate.rate));
-        findings.push(frame.judge(owner, tests).with_paths(paths));
+        let finding = frame.judge(owner, tests).with_paths(paths);
+        findings.push(finding.with_reach(reach));
     }
-    findings.sort_by(|a, b| {
-        let weight = |finding: &Finding| match finding.class {
-            Class::Leak => finding.rate.rate,
-            Class::TooLittle | Class::Warming => finding.course.change,
-            Class::Sawtooth | Class::Stable => finding.live.last().copied().unwrap_or(0) as f64,
-        };
-        let name = |finding: &Finding| history.profile.name(finding.node);
-        a.class
-            .cmp(&b.class)
-            .then_with(|| weight(b).total_cmp(&weight(a)))
-            .then_with(|| name(a).cmp(name(b)))
-    });
+    rank(&mut findings, &history.profile);
     Suspects {
         history,
         findings,
-        times: frame.used.iter().map(|&at| history.seconds()[at]).collect(),
+        times: frame.all_times,
         warm_up: frame.warm_up,
         used: frame.used,
         tests,
@@ -136,29 +162,28 @@ fn correct<'a, 'b: 'a>(all: impl Iterator<Item = &'a mut Tested<'b>>) -> usize {
 }
 
 impl Frame {
-    fn new(history: &History) -> Self {
+    fn new(history: &History, counts: impl Fn(Reason) -> bool) -> Self {
         let seconds = history.seconds();
         let mut used: Vec<usize> = Vec::new();
         for (at, source) in history.snapshots.iter().enumerate() {
-            let is_end = matches!(source.header.reason, Reason::Exit | Reason::Panic);
+            let reason = source.header.reason;
             let is_new = used.last().is_none_or(|&last| seconds[last] < seconds[at]);
-            if !is_end && is_new {
+            if !is_at_end(reason) && !is_when_high(reason) && counts(reason) && is_new {
                 used.push(at);
             }
         }
-        let times =
-            |from: usize| -> Vec<f64> { used[from..].iter().map(|&at| seconds[at]).collect() };
-        let all = times(0);
-        let warm_up = match all.as_slice() {
+        let all_times: Vec<f64> = used.iter().map(|&at| seconds[at]).collect();
+        let warm_up = match all_times.as_slice() {
             [first, .., last] => {
                 let end = first + WARM_UP * (last - first);
-                let early = all.partition_point(|&time| time < end);
-                early.min(all.len().saturating_sub(FULL_SNAPSHOTS))
+                let early = all_times.partition_point(|&time| time < end);
+                early.min(all_times.len().saturating_sub(FULL_SNAPSHOTS))
             }
             _ => 0,
         };
         Self {
-            times: times(warm_up),
+            times: all_times[warm_up..].to_vec(),
+            all_times,
             work: used[warm_up..]
                 .iter()
                 .map(|&at| history.snapshots[at].header.work_done as f64)
@@ -267,6 +292,8 @@ impl Frame {
             live_variance: points.last().map_or(0.0, |p| p.values.live_bytes_variance),
             snapshots_needed: 0,
             paths: Vec::new(),
+            reach: None,
+            is_by_graph_alone: false,
         };
         finding.rate = finding.course.slope;
         if let Some((.., p)) = courses

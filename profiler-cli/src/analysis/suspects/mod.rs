@@ -6,6 +6,7 @@
 //! | [`course`] | how one measure went: trend, flattening, falls |
 //! | [`turnover`] | births, frees and ages behind it |
 //! | [`finding`] | what is said of an owner or a path: its class and the numbers behind it |
+//! | [`unreached`] | whether pointers lead to its blocks, where a snapshot has a graph of the heap |
 //! | [`judge`] | tests all of them, corrects for their number, and gives each a class |
 //! | [`program`] | the process as a whole: leak, cache, fragmentation or untracked; the limit |
 //!
@@ -18,7 +19,8 @@ mod innocent;
 pub mod judge;
 pub mod program;
 pub mod turnover;
+pub mod unreached;
 
 pub use finding::{Class, Finding, Measure, Suspects};
 pub use history::{History, HistoryBuilder, Point, Series};
-pub use judge::suspects;
+pub use judge::{suspects, suspects_at_marks};

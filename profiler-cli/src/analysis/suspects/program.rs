@@ -4,7 +4,7 @@
 use heaplens::snapshot::{Header, RecorderMode};
 
 use super::finding::{Class, Suspects};
-use super::judge::SIGNIFICANT;
+use super::judge::{SIGNIFICANT, is_at_end};
 use crate::analysis::trend::{mann_kendall, theil_sen};
 
 /// Where a process's growth comes from.
@@ -83,7 +83,8 @@ pub fn program(suspects: &Suspects<'_>) -> Option<Program> {
     });
     let any = |class| suspects.of(class).next().is_some();
     let diagnosis = match (allocator, resident) {
-        _ if any(Class::Leak) => Diagnosis::Leak,
+        _ if suspects.growing().next().is_some() => Diagnosis::Leak,
+        _ if live.grows && any(Class::Leak) => Diagnosis::Leak,
         _ if live.grows && any(Class::TooLittle) => Diagnosis::LeakOrCache,
         _ if live.grows => Diagnosis::Cache,
         (Some(allocator), _) if allocator.grows => Diagnosis::Fragmentation,
@@ -112,13 +113,19 @@ pub struct Limit {
     pub bytes: u64,
     /// What counts towards it at the newest snapshot, where known.
     pub used: u64,
+    /// When that snapshot was taken, in milliseconds since the Unix epoch.
+    pub taken_unix_ms: u64,
     /// Seconds from the newest snapshot at the rate of all leaks; `None` if nothing leaks.
     pub reached_in_seconds: Option<f64>,
 }
 
 /// The limit that was given, else that of the control group.
 pub fn limit(suspects: &Suspects<'_>, given: Option<u64>) -> Option<Limit> {
-    let header = &suspects.history.snapshots[*suspects.used.last()?].header;
+    let mut newest_first = suspects.history.snapshots.iter().rev();
+    // Why it was taken does not matter to what was used then.
+    let header = &newest_first
+        .find(|source| !is_at_end(source.header.reason))?
+        .header;
     let memory = &header.memory;
     let bytes = given.or(memory.cgroup_limit_bytes)?;
     let used = match given {
@@ -132,6 +139,7 @@ pub fn limit(suspects: &Suspects<'_>, given: Option<u64>) -> Option<Limit> {
     Some(Limit {
         bytes,
         used,
+        taken_unix_ms: header.taken_unix_ms,
         reached_in_seconds: (rate > 0.0).then(|| room / rate),
     })
 }

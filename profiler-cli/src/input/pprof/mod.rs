@@ -165,6 +165,7 @@ fn convert(
         modules,
         stacks,
         sites,
+        graph: None,
         symbols,
         complete: true,
     };

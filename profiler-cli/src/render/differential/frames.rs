@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::analysis::diff::{Diff, Row};
 use crate::profile::{CallTree, NodeId, Values};
-use crate::render::stacks;
+use crate::render::stacks::{self, MAX_DEPTH};
 
-/// Frames of one stack in the picture: more than the recorder keeps, inlined calls aside.
-const MAX_DEPTH: u32 = 512;
 /// Frames of the whole picture, which a browser still moves smoothly.
 const MAX_FRAMES: usize = 20_000;
 /// The part of all change below which a frame is not drawn: a tenth of a pixel.

@@ -16,6 +16,7 @@ use crate::analysis::diff::{Diff, OwnerChange, Side, State};
 use crate::render::escape::printable;
 use crate::render::palette::{Change, Colour, LIGHT};
 use crate::render::place::at;
+use crate::render::stacks::DEEPER;
 use crate::render::{heading, units};
 
 /// Width of the picture, where nothing else says how wide it is.
@@ -31,7 +32,8 @@ const NAME: usize = 160;
 /// Most names of frames that are folded into one.
 const NAMES: usize = 40;
 
-const SCRIPT: &str = include_str!("view.js");
+/// Parts of one script; what is used stands before what uses it.
+const SCRIPTS: [&str; 2] = [include_str!("../units.js"), include_str!("view.js")];
 const STYLE: &str = include_str!("view.css");
 
 /// Writes the picture.
@@ -81,7 +83,8 @@ pub(super) fn write(
     writeln!(out, "</svg>")?;
     write!(
         out,
-        "<script type=\"text/ecmascript\"><![CDATA[\n{SCRIPT}]]></script>\n</svg>\n"
+        "<script type=\"text/ecmascript\"><![CDATA[\n\"use strict\";(() => {{\n{}}})();\n]]></script>\n</svg>\n",
+        SCRIPTS.concat(),
     )
 }
 
@@ -130,9 +133,11 @@ fn write_heading(diff: &Diff<'_>, out: &mut dyn Write) -> io::Result<()> {
     for (side, name, y) in [(Side::Before, "BEFORE", 128), (Side::After, "AFTER", 145)] {
         let profile = diff.profile(side);
         let what = format!(
-            "{}, {} live, {}: {}",
+            "{}{}, {} live{}, {}: {}",
             heading::when(profile),
+            heading::behind(heading::build(diff, side)),
             units::bytes(profile.totals().live_bytes),
+            heading::behind(heading::mean(profile)),
             heading::mode(profile.is_sampled()),
             heading::files(profile),
         );
@@ -270,7 +275,7 @@ impl Drawn<'_> {
         };
         let outermost = match self.frame.name {
             Name::All => "all",
-            Name::Deeper => "[deeper frames]",
+            Name::Deeper => DEEPER,
             Name::Function(identity) => name(identity),
         };
         std::iter::once(outermost).chain(self.frame.inner.iter().map(move |&at| name(at)))

@@ -5,6 +5,7 @@
 //! | `verdict` | the first screen: what, how much, since when, until when |
 //! | `timeline`, `chart` | resident and live memory and the owners that matter, over the run |
 //! | `suspects` | reasons, courses and stacks |
+//! | `pointers`, `shape`, `drawing` | what pointers lead to, and the cycles that nobody holds, drawn |
 //! | `owners` | what grew and shrank by owner: the flamegraph as a table |
 //! | `data`, `vlq` | the flamegraph's numbers, in columns |
 //! | `page`, `html` | the file around it: policy, style, script, escaping |
@@ -15,9 +16,12 @@
 
 mod chart;
 mod data;
+mod drawing;
 mod html;
 mod owners;
 mod page;
+mod pointers;
+mod shape;
 mod suspects;
 mod timeline;
 mod verdict;
@@ -80,6 +84,14 @@ pub fn write(report: Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         "newest" => write!(out, "{}", Text(when(diff.profile(Side::After)))),
         "verdict" => verdict::write(suspects, limit, out),
         "timeline" => timeline::write(suspects, limit, out),
+        "pointers-link" if suspects.history.graph.is_some() => {
+            write!(out, "<a href=\"#pointers\">Pointers</a> ")
+        }
+        "pointers-link" => Ok(()),
+        "pointers" => {
+            let history = suspects.history;
+            pointers::write(&history.profile, history.graph.as_ref(), out)
+        }
         "pair" => pair(diff, out),
         "suspects" => self::suspects::write(suspects, out),
         "owners" => owners::write(diff, out),

@@ -14,7 +14,7 @@ const STYLE: &str = include_str!("page.css");
 /// Each file is a part of one script, in an order in which all that is used is defined before.
 const SCRIPTS: [&str; 11] = [
     include_str!("columns.js"),
-    include_str!("units.js"),
+    include_str!("../units.js"),
     include_str!("model.js"),
     include_str!("views.js"),
     include_str!("layout.js"),

@@ -9,7 +9,7 @@ use crate::profile::{NodeId, Profile};
 use crate::render::path_text::{self, Line};
 use crate::render::reasons::reasons;
 use crate::render::words::{growth_a_day, retained};
-use crate::render::{place, units};
+use crate::render::{graph_words, place, units};
 
 /// Suspects that are explained, and paths of each.
 const EXPLAINED: usize = 8;
@@ -61,7 +61,8 @@ fn suspect(suspects: &Suspects<'_>, finding: &Finding, out: &mut dyn Write) -> i
         write!(out, "<li>{}</li>", Text(reason))?;
     }
     writeln!(out, "</ul>")?;
-    if finding.paths.is_empty() {
+    let lost = finding.lost_sites();
+    if finding.paths.is_empty() && lost.is_empty() {
         stack(profile, finding.node, out)?;
     }
     for path in finding.paths.iter().take(PATHS) {
@@ -76,7 +77,13 @@ fn suspect(suspects: &Suspects<'_>, finding: &Finding, out: &mut dyn Write) -> i
         writeln!(out, "</p>")?;
         stack(profile, path.node, out)?;
     }
-    if let Some(more @ 1..) = finding.paths.len().checked_sub(PATHS) {
+    for &(node, amount) in lost.iter().take(PATHS) {
+        let amount = graph_words::amount(amount);
+        writeln!(out, "<p class=\"path\">{amount} by the path</p>")?;
+        stack(profile, node, out)?;
+    }
+    let paths = finding.paths.len().max(lost.len());
+    if let Some(more @ 1..) = paths.checked_sub(PATHS) {
         writeln!(out, "<p>and {more} more paths</p>")?;
     }
     writeln!(out, "</article>")
@@ -115,7 +122,8 @@ fn show_button(profile: &Profile, node: NodeId) -> String {
     )
 }
 
-fn stack(profile: &Profile, node: NodeId, out: &mut dyn Write) -> io::Result<()> {
+/// The frames around the owner of a stack.
+pub(super) fn stack(profile: &Profile, node: NodeId, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "<ol class=\"stack\">")?;
     for line in path_text::lines(profile, node) {
         match line {

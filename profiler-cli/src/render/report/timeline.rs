@@ -241,7 +241,7 @@ fn axes(frame: &Frame, out: &mut dyn Write) -> io::Result<()> {
 
 /// A mark where the first leak begins to grow.
 fn since(suspects: &Suspects<'_>, frame: &Frame, out: &mut dyn Write) -> io::Result<()> {
-    let leak = suspects.of(Class::Leak).next();
+    let leak = suspects.growing().next();
     let at = leak.and_then(|leak| suspects.grows_since(leak));
     let Some(&time) = at.and_then(|at| suspects.times.get(at)) else {
         return Ok(());

@@ -39,7 +39,7 @@ pub(super) fn write(
             writeln!(out, "<dl class=\"facts\">")?;
             held(suspects, out)?;
             if let Some(limit) = &limit {
-                limit_fact(suspects, limit, out)?;
+                limit_fact(limit, out)?;
             }
             writeln!(out, "</dl>")?;
         }
@@ -77,24 +77,27 @@ fn leaks(suspects: &Suspects<'_>, limit: Option<&Limit>, out: &mut dyn Write) ->
         writeln!(out, "<p class=\"at\">{}</p>", Place(place))?;
     }
     writeln!(out, "<dl class=\"facts\">")?;
-    fact(
-        out,
-        "Leaks",
-        &units::rate(first.rate.rate),
-        &format!(
-            "{} a day",
-            units::bytes((first.rate.rate * SECONDS_A_DAY) as i64)
-        ),
-    )?;
-    since(suspects, first, out)?;
-    fact(
-        out,
-        "Confidence",
-        &percent(confidence(suspects, first)),
-        &format!("{} snapshots", suspects.times.len()),
-    )?;
+    if !first.is_by_graph_alone {
+        fact(
+            out,
+            "Leaks",
+            &units::rate(first.rate.rate),
+            &format!(
+                "{} a day",
+                units::bytes((first.rate.rate * SECONDS_A_DAY) as i64)
+            ),
+        )?;
+        since(suspects, first, out)?;
+        fact(
+            out,
+            "Confidence",
+            &percent(confidence(suspects, first)),
+            &format!("{} snapshots", suspects.times.len()),
+        )?;
+    }
+    lost(suspects, first, out)?;
     if let Some(limit) = limit {
-        limit_fact(suspects, limit, out)?;
+        limit_fact(limit, out)?;
     }
     writeln!(out, "</dl>")?;
     let more: Vec<&Finding> = leaks.collect();
@@ -103,16 +106,16 @@ fn leaks(suspects: &Suspects<'_>, limit: Option<&Limit>, out: &mut dyn Write) ->
         write!(out, "<ul class=\"more\">")?;
         for leak in more.iter().take(MORE_LEAKS) {
             let retained = words::retained(profile, leak.site());
+            let rate = units::rate(leak.rate.rate);
             write!(
                 out,
-                "<li>also {}{}: {}, {} sure</li>",
+                "<li>also {}{}: {}</li>",
                 Name(profile.name(leak.node)),
                 retained.map_or(String::new(), |retained| format!(
                     " keeps {}",
                     Name(retained)
                 )),
-                units::rate(leak.rate.rate),
-                percent(confidence(suspects, leak)),
+                Text(words::how_much(suspects, leak, &rate)),
             )?;
         }
         if let Some(more @ 1..) = more.len().checked_sub(MORE_LEAKS) {
@@ -126,12 +129,10 @@ fn leaks(suspects: &Suspects<'_>, limit: Option<&Limit>, out: &mut dyn Write) ->
 /// Several owners that leak are often one mistake further out.
 fn together(suspects: &Suspects<'_>, out: &mut dyn Write) -> io::Result<()> {
     let profile = &suspects.history.profile;
-    write!(
-        out,
-        "<p>{} owners leak {} together",
-        suspects.of(Class::Leak).count(),
-        units::rate(suspects.leak_rate()),
-    )?;
+    write!(out, "<p>{} owners leak", suspects.of(Class::Leak).count())?;
+    if suspects.growing().nth(1).is_some() {
+        write!(out, " {} together", units::rate(suspects.leak_rate()))?;
+    }
     if let Some(caller) = common_caller(suspects) {
         write!(out, ", all of it through {}", Name(profile.name(caller)))?;
         if let Some(place) = place::at(profile, caller) {
@@ -146,8 +147,8 @@ fn common_caller(suspects: &Suspects<'_>) -> Option<NodeId> {
     let profile = &suspects.history.profile;
     let function = |node: NodeId| profile.frame(node).function;
     let paths = suspects.of(Class::Leak).flat_map(|leak| {
-        let paths = leak.paths.iter().map(|path| path.node);
-        paths.chain(leak.paths.is_empty().then_some(leak.node))
+        leak.sites()
+            .chain((leak.site() == leak.node).then_some(leak.node))
     });
     let mut common: Option<FxHashSet<FunctionId>> = None;
     for path in paths {
@@ -163,6 +164,35 @@ fn common_caller(suspects: &Suspects<'_>) -> Option<NodeId> {
     callers.find(|&node| {
         common.contains(&function(node)) && profile.frames().origin(function(node)) == Origin::Own
     })
+}
+
+/// What no pointer was found to.
+fn lost(suspects: &Suspects<'_>, leak: &Finding, out: &mut dyn Write) -> io::Result<()> {
+    let (Some(graph), Some(owner)) = (&suspects.history.graph, &leak.reach) else {
+        return Ok(());
+    };
+    let unreached = leak.unreached();
+    if unreached.blocks == 0 {
+        return Ok(());
+    }
+    let value = units::unsigned_bytes(unreached.bytes);
+    let blocks = units::unsigned_count(unreached.blocks);
+    let all = units::unsigned_count(owner.reach.all().blocks);
+    fact(
+        out,
+        "No pointer found to",
+        &value,
+        &format!("{blocks} of its {all} blocks"),
+    )?;
+    match leak.is_by_graph_alone {
+        true => fact(
+            out,
+            "By a scan of the heap",
+            &units::time(&graph.source.header.taken),
+            "no trend shows it so far",
+        ),
+        false => Ok(()),
+    }
 }
 
 fn since(suspects: &Suspects<'_>, leak: &Finding, out: &mut dyn Write) -> io::Result<()> {
@@ -193,7 +223,7 @@ fn since(suspects: &Suspects<'_>, leak: &Finding, out: &mut dyn Write) -> io::Re
     )
 }
 
-fn limit_fact(suspects: &Suspects<'_>, limit: &Limit, out: &mut dyn Write) -> io::Result<()> {
+fn limit_fact(limit: &Limit, out: &mut dyn Write) -> io::Result<()> {
     let (used, reached) = words::limit(limit);
     let seconds = limit
         .reached_in_seconds
@@ -203,9 +233,7 @@ fn limit_fact(suspects: &Suspects<'_>, limit: &Limit, out: &mut dyn Write) -> io
         return fact(out, "Limit", &used, &reached);
     };
     let milliseconds = (seconds * 1_000.0) as u64;
-    let newest = suspects.used.last();
-    let newest = newest.map_or(0, |&at| suspects.history.snapshots[at].header.taken_unix_ms);
-    let minute = newest.saturating_add(milliseconds) / 60_000;
+    let minute = limit.taken_unix_ms.saturating_add(milliseconds) / 60_000;
     let (hour, minute) = (minute / 60 % 24, minute % 60);
     fact(
         out,

@@ -18,8 +18,8 @@ Options:
   -h, --help             Print this
 ";
 
-/// Levels of call paths that sites are made from: no more sites than this many doublings.
-const MOST_SITES: u32 = 1 << super::sites::LEVELS;
+/// As many as there are call paths.
+const MOST_SITES: u32 = 10u32.pow(super::sites::CALLS);
 
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,7 +105,7 @@ mod tests {
     fn refuses_the_rest_in_one_line() {
         for (line, part) in [
             ("--modes off", "--modes \"off\""),
-            ("--sites 131073", "131072"),
+            ("--sites 1000001", "1000000"),
             ("--heap", "--heap \"\""),
             ("--slow", "\"--slow\""),
         ] {

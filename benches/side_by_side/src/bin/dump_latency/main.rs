@@ -29,10 +29,6 @@ use std::time::Duration;
 const ROLE: &str = "DUMP_LATENCY_ROLE";
 
 fn main() -> ExitCode {
-    heaplens::profile!(
-        std::alloc::System,
-        Config::new().interval(Duration::ZERO).keep(2)
-    );
     let options = match Options::parse(env::args().skip(1)) {
         Ok(options) if options.help => {
             print!("{}", args::HELP);
@@ -79,7 +75,12 @@ fn run_as(mode: &str) -> Result<(), String> {
     }
 }
 
+/// In a process of its own: the others need no profile, and would leave one behind.
 fn measure(options: &Options) -> Result<(), String> {
+    heaplens::profile!(
+        std::alloc::System,
+        Config::new().interval(Duration::ZERO).keep(2)
+    );
     let heap = sites::build(options.sites, options.heap_bytes);
     let rounds = windows::measure(options)?;
     drop(heap);

@@ -50,9 +50,10 @@ pub(crate) fn render(rounds: &Rounds) -> String {
     let count = rounds.snapshots.max(1);
     writeln!(
         text,
-        "\n  snapshots over nothing, at most {LIMIT}: {verdict}\n  {} snapshots, {:.0} ms of CPU time \
-         each; the peak of memory grew by {:.1} MiB\n",
+        "\n  snapshots over nothing, at most {LIMIT}: {verdict}\n  {} snapshots of {} live sites, {:.0} ms of \
+         CPU time each; the peak of memory grew by {:.1} MiB\n",
         rounds.snapshots,
+        rounds.sites,
         rounds.snapshots_cpu.as_secs_f64() * 1e3 / count as f64,
         rounds.extra_bytes as f64 / f64::from(1 << 20),
     )
@@ -118,6 +119,7 @@ mod tests {
     fn everything_that_was_timed_is_in_the_report() {
         let text = render(&Rounds {
             timed: [100, 100, 150, 120].map(|latency| timed(15, latency)),
+            sites: 100,
             snapshots: 4,
             snapshots_cpu: Duration::from_millis(200),
             extra_bytes: 3 << 20,
@@ -131,7 +133,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("4 snapshots, 50 ms of CPU time each"),
+            text.contains("4 snapshots of 100 live sites, 50 ms of CPU time each"),
             "{text}"
         );
         assert!(text.contains("grew by 3.0 MiB"), "{text}");

@@ -5,8 +5,10 @@
 use crate::args::Options;
 use crate::sites;
 use hdrhistogram::Histogram;
+use heaplens::snapshot::Limits;
 use measure::{clocks, memory};
 use std::hint::black_box;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,8 +34,9 @@ impl Beside {
     ];
 }
 
-/// Levels of call paths that the pairs are on.
-const LEVELS: u32 = 8;
+/// Calls of the paths that the pairs are on, and how many of these there are.
+const CALLS: u32 = 3;
+const PATHS: u32 = 256;
 /// Latencies are kept to three digits, up to a minute.
 const LONGEST_NS: u64 = 60_000_000_000;
 
@@ -66,6 +69,8 @@ pub(crate) fn histogram() -> Histogram<u64> {
 /// All windows of a run.
 #[derive(Debug)]
 pub(crate) struct Rounds {
+    /// Live sites in a snapshot.
+    pub(crate) sites: usize,
     /// In the order of [`Beside::ALL`].
     pub(crate) timed: [Timed; 4],
     pub(crate) snapshots: u64,
@@ -79,6 +84,7 @@ pub(crate) struct Rounds {
 pub(crate) fn measure(options: &Options) -> Result<Rounds, String> {
     let mut histogram = histogram();
     let mut rounds = Rounds {
+        sites: 0,
         timed: std::array::from_fn(|_| Timed::new()),
         snapshots: 0,
         snapshots_cpu: Duration::ZERO,
@@ -113,6 +119,8 @@ pub(crate) fn measure(options: &Options) -> Result<Rounds, String> {
     }
     let peak = memory::peak_rss().map_err(|error| format!("cannot read memory: {error}"))?;
     rounds.extra_bytes = peak.saturating_sub(resident);
+    // Last, since reading one takes memory too.
+    rounds.sites = live_sites(&snapshot()?)?;
     Ok(rounds)
 }
 
@@ -138,7 +146,8 @@ fn window(length: Duration, histogram: &mut Histogram<u64>) {
     let mut passed = Duration::ZERO;
     while passed < length {
         turn = turn.wrapping_add(1);
-        sites::call(LEVELS, turn.wrapping_mul(0x9e37_79b1) >> 24, &mut || {
+        let path = turn.wrapping_mul(0x9e37_79b1) % PATHS;
+        sites::on_path(path as usize, CALLS, &mut || {
             let start = Instant::now();
             drop(black_box(Box::new([0u8; 64])));
             let end = Instant::now();
@@ -149,11 +158,15 @@ fn window(length: Duration, histogram: &mut Histogram<u64>) {
     }
 }
 
-fn snapshot() -> Result<(), String> {
-    let taken = heaplens::snapshot("latency");
-    taken
-        .map(drop)
-        .map_err(|error| format!("cannot take a snapshot: {error}"))
+fn snapshot() -> Result<PathBuf, String> {
+    heaplens::snapshot("latency").map_err(|error| format!("cannot take a snapshot: {error}"))
+}
+
+fn live_sites(snapshot: &Path) -> Result<usize, String> {
+    let snapshot = heaplens::snapshot::read(snapshot, &Limits::default())
+        .map_err(|error| format!("cannot read a snapshot: {error}"))?;
+    let live = snapshot.sites.live_bytes.iter().filter(|bytes| **bytes > 0);
+    Ok(live.count())
 }
 
 /// Takes snapshots until it is told to stop, at least one. Returns how many.

@@ -1,0 +1,114 @@
+//! Memory that the C library's allocator has taken back, told by what glibc writes into it: words in it
+//! are left over, and hold nothing.
+//!
+//! Each pattern proves itself: a random key of the process, lists that lead back, a size that ends where
+//! the mapping ends. What matches none is taken for memory in use. With another C library nothing matches.
+
+use super::blocks::Blocks;
+use crate::platform;
+
+/// Bytes of a chunk before its memory: the size stands in the second word.
+const CHUNK_HEADER: u64 = 16;
+/// Flags in the low bits of a size.
+const FLAGS: u64 = 7;
+/// The chunk before is in use, so that what it wrote into this one's first word is its own.
+const PREVIOUS_IN_USE: u64 = 1;
+/// The chunk is a mapping of its own, and in use.
+const IS_MAPPED: u64 = 2;
+const SMALLEST: u64 = 32;
+/// Chunks up to this size are kept in lists by size and thread, or in fast ones.
+const LARGEST_CACHED: u64 = 1_088;
+const LARGEST_FAST: u64 = 176;
+
+/// Finds free memory.
+#[derive(Clone, Copy)]
+pub(super) struct FreeMemory<'b> {
+    blocks: &'b Blocks,
+    /// What stands in memory that a thread keeps for itself; 0 where unknown.
+    key: u64,
+}
+
+impl<'b> FreeMemory<'b> {
+    pub(super) fn new(blocks: &'b Blocks, key: u64) -> Self {
+        Self { blocks, key }
+    }
+
+    /// Where the free memory ends that begins at a multiple of 16, if it does. `until` is where memory that
+    /// is in use begins, and `mapping_end` where the mapping ends.
+    #[inline]
+    pub(super) fn end(self, at: u64, until: u64, mapping_end: u64) -> Option<u64> {
+        let size_word = self.word(at - 8)?;
+        let (size, chunk) = (size_word & !FLAGS, at - CHUNK_HEADER);
+        let end = chunk.checked_add(size)?;
+        if size < SMALLEST || size % 16 != 0 {
+            return None;
+        }
+        // The last chunk is all that has not been given out. One with a mapping of its own ends there too.
+        let flags = size_word & (PREVIOUS_IN_USE | IS_MAPPED);
+        if end == mapping_end && flags == PREVIOUS_IN_USE {
+            return Some(until.min(mapping_end));
+        }
+        let is_free = end <= until
+            && (self.is_cached(at, size) || self.is_fast(at, size) || self.is_listed(at, size));
+        is_free.then_some(end)
+    }
+
+    fn is_cached(self, at: u64, size: u64) -> bool {
+        self.key != 0 && size <= LARGEST_CACHED && self.word(at + 8) == Some(self.key)
+    }
+
+    /// The address of the next one of the same size, encoded with the place that it stands at.
+    fn is_fast(self, at: u64, size: u64) -> bool {
+        if size > LARGEST_FAST {
+            return false;
+        }
+        let next = self.word(at).unwrap_or(1) ^ at >> 12;
+        next == 0
+            || next.is_multiple_of(16)
+                && next
+                    .checked_add(8)
+                    .and_then(|place| self.word(place))
+                    .is_some_and(|other| other & !FLAGS == size)
+    }
+
+    /// Both neighbours in the list lead back, and the chunk behind knows that this one is free and how large
+    /// it is: else any list of a C program looks the same.
+    fn is_listed(self, at: u64, size: u64) -> bool {
+        let chunk = at - CHUNK_HEADER;
+        let is_known_free = self.word(chunk + size) == Some(size)
+            && self
+                .word(chunk + size + 8)
+                .is_some_and(|next| next & PREVIOUS_IN_USE == 0);
+        let leads_back = |place: u64, offset: u64| {
+            self.word(place)
+                .filter(|neighbour| neighbour % 16 == 0)
+                .and_then(|neighbour| self.word(neighbour.checked_add(offset)?))
+                == Some(chunk)
+        };
+        is_known_free && leads_back(at, 24) && leads_back(at + 8, 16)
+    }
+
+    fn word(self, place: u64) -> Option<u64> {
+        // SAFETY: an aligned word in a page that is there, of a process in which nothing else runs.
+        (place.is_multiple_of(8) && self.blocks.is_there(place))
+            .then(|| unsafe { (place as *const u64).read() })
+    }
+}
+
+/// The key that glibc writes into memory which a thread keeps for itself; 0 where it is not glibc.
+pub(super) fn key_of_cached_memory() -> u64 {
+    let keys = [24, 40].map(platform::second_word_of_freed);
+    if keys[0] == keys[1] { keys[0] } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_env = "gnu")]
+    fn the_key_is_one_of_the_process() {
+        let key = key_of_cached_memory();
+        assert!(key != 0 && key == key_of_cached_memory());
+    }
+}

@@ -1,0 +1,363 @@
+//! A frozen copy of the process, to look at in peace: what the system has to be asked for it.
+//!
+//! The copy is made by `clone` itself, so no handler of `fork` runs, and it tells nobody of its end: no
+//! SIGCHLD, and a host that waits for any of its children does not see it. Whoever runs in it must not
+//! allocate or take locks: a thread that holds one is not there.
+
+use super::File;
+use std::ffi::{c_int, c_long, c_void};
+use std::ptr::null_mut;
+
+/// A process of our own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pid(c_int);
+
+impl Pid {
+    pub(crate) fn get(self) -> i32 {
+        self.0
+    }
+
+    /// Ends it at once. Harmless once it has ended, until [`Pid::has_ended`] has said so.
+    pub(crate) fn kill(self) {
+        // SAFETY: a process of ours that was not waited for, so the number is still its own.
+        unsafe { libc::kill(self.0, libc::SIGKILL) };
+    }
+
+    /// Ends it at once, and waits for that.
+    pub(crate) fn end(self) {
+        self.kill();
+        while self.has_ended().is_none() {
+            pause_briefly();
+        }
+    }
+
+    /// Waits for its end until a moment of the monotonic clock, with this `pause` between two looks, and
+    /// returns its wait status. `None`: it took longer, and was ended.
+    pub(crate) fn wait_until(self, deadline_ns: u64, pause: fn()) -> Option<i32> {
+        loop {
+            match self.has_ended() {
+                Some(status) => return Some(status),
+                None if monotonic_ns() > deadline_ns => break,
+                None => pause(),
+            }
+        }
+        self.end();
+        None
+    }
+
+    /// Whether it has ended, with its wait status. To be called until it has, and not again.
+    pub(crate) fn has_ended(self) -> Option<i32> {
+        let mut status = 0;
+        // SAFETY: waits for a process of ours, and writes to the local above.
+        let ended = unsafe { libc::waitpid(self.0, &mut status, libc::__WALL | libc::WNOHANG) };
+        // Any error means that there is nothing left to wait for.
+        (ended != 0).then_some(status)
+    }
+}
+
+/// The number of the last error of a system call on this thread.
+pub(crate) fn last_error() -> i32 {
+    // SAFETY: the address of a thread-local of the C library.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Copies the process with the calling thread alone, and runs `work` in the copy, which ends with it.
+///
+/// # Errors
+///
+/// The system's error number.
+///
+/// # Safety
+/// `work` neither allocates by the program's allocator nor takes locks, and does not unwind as a rule.
+pub(crate) unsafe fn copy_process(work: impl FnOnce()) -> Result<Pid, i32> {
+    /// However `work` ends, nothing else of the program runs in the copy.
+    struct Ending;
+    impl Drop for Ending {
+        fn drop(&mut self) {
+            // SAFETY: ends the copy, without handlers.
+            unsafe { libc::_exit(1) };
+        }
+    }
+    let signals = all_signals_blocked();
+    // SAFETY: no flags: all is copied, no signal tells of the end. The stack is the same in both.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, 0, 0, 0, 0, 0) };
+    if pid == 0 {
+        let _ending = Ending;
+        work();
+        // SAFETY: ends the copy, without handlers.
+        unsafe { libc::_exit(0) };
+    }
+    let error = last_error();
+    restore_signals(&signals);
+    if pid < 0 {
+        return Err(error);
+    }
+    Ok(Pid(pid as c_int))
+}
+
+/// Runs `work(argument)` in a process of its own that shares all memory with this one, on a stack that
+/// is given back by [`Beside::finish`].
+///
+/// # Errors
+///
+/// The system's error number.
+///
+/// # Safety
+/// As for [`copy_process`]; and `argument` is valid until the process has ended.
+pub(crate) unsafe fn run_beside(
+    work: extern "C" fn(*mut c_void) -> c_int,
+    argument: *mut c_void,
+) -> Result<Beside, i32> {
+    const STACK: usize = 64 << 10;
+    let stack = super::map_zeroed(STACK).ok_or(libc::ENOMEM)?;
+    let signals = all_signals_blocked();
+    // SAFETY: the stack is fresh and stays until the process has ended. Descriptors and handlers are
+    // its own, so that whatever it opens is nobody else's.
+    let pid = unsafe {
+        let top = stack.as_ptr().add(STACK).cast();
+        libc::clone(work, top, libc::CLONE_VM, argument)
+    };
+    let error = last_error();
+    restore_signals(&signals);
+    if pid < 0 {
+        // SAFETY: mapped above, and nobody uses it.
+        unsafe { libc::munmap(stack.as_ptr().cast(), STACK) };
+        return Err(error);
+    }
+    Ok(Beside {
+        pid: Pid(pid),
+        has_ended: false,
+        stack: (stack.as_ptr(), STACK),
+    })
+}
+
+/// A process that shares our memory.
+pub(crate) struct Beside {
+    pid: Pid,
+    has_ended: bool,
+    stack: (*mut u8, usize),
+}
+
+impl Beside {
+    /// Its number.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid.get()
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.has_ended = self.has_ended || self.pid.has_ended().is_some();
+        self.has_ended
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        if !self.has_ended() {
+            self.pid.kill();
+        }
+    }
+
+    /// Waits for its end. It must be about to end by itself, or have been killed.
+    pub(crate) fn finish(mut self) {
+        while !self.has_ended() {
+            pause_briefly();
+        }
+        // SAFETY: its stack, and it has ended.
+        unsafe { libc::munmap(self.stack.0.cast(), self.stack.1) };
+    }
+}
+
+/// A set of signals, as it was.
+struct Signals(libc::sigset_t);
+
+fn all_signals_blocked() -> Signals {
+    // SAFETY: sets of signals on the stack, filled before they are read.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        let mut before: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        Signals(before)
+    }
+}
+
+fn restore_signals(signals: &Signals) {
+    // SAFETY: a set that the system has filled.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &signals.0, null_mut()) };
+}
+
+/// Sleeps for some 50 µs.
+pub(crate) fn pause_briefly() {
+    let time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 50_000,
+    };
+    // SAFETY: reads the local above.
+    unsafe { libc::nanosleep(&time, null_mut()) };
+}
+
+/// Nanoseconds of the monotonic clock.
+pub(crate) fn monotonic_ns() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: writes to the local above.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Makes the calling process, one of ours, one that does no harm: it ends with the thread that made it and
+/// after so many seconds of work at the latest, and holds no files.
+pub(crate) fn become_harmless(parent: i32, seconds: u64) {
+    let limit = libc::rlimit {
+        rlim_cur: seconds,
+        rlim_max: seconds,
+    };
+    // Less than any dump takes; and 1, unlike 0, holds for a program too that dumps are handed to.
+    let no_core = libc::rlimit {
+        rlim_cur: 1,
+        rlim_max: 1,
+    };
+    // SAFETY: these change the calling process alone; nothing in it uses a descriptor.
+    unsafe {
+        libc::syscall(
+            libc::SYS_prctl,
+            libc::PR_SET_PDEATHSIG,
+            libc::SIGKILL,
+            0,
+            0,
+            0,
+        );
+        if libc::syscall(libc::SYS_getppid) != c_long::from(parent) {
+            libc::_exit(1);
+        }
+        libc::setrlimit(libc::RLIMIT_CPU, &limit);
+        libc::setrlimit(libc::RLIMIT_CORE, &no_core);
+        if libc::syscall(libc::SYS_close_range, 0, u32::MAX, 0) != 0 {
+            for descriptor in 0..65_536 {
+                libc::syscall(libc::SYS_close, descriptor);
+            }
+        }
+    }
+}
+
+/// When memory is short, the calling process is the first to go. Only for a copy: whoever shares this
+/// process's memory would go with it.
+pub(crate) fn go_first() {
+    if let Some(file) = File::open_to_write(c"/proc/self/oom_score_adj") {
+        file.write(b"1000");
+    }
+}
+
+/// The calling process's own number, asked of the system: the C library may remember its parent's.
+pub(crate) fn own_pid() -> i32 {
+    // SAFETY: asks for a number.
+    unsafe { libc::syscall(libc::SYS_getpid) as i32 }
+}
+
+/// The calling thread's number.
+pub(crate) fn own_tid() -> i32 {
+    // SAFETY: asks for a number.
+    unsafe { libc::syscall(libc::SYS_gettid) as i32 }
+}
+
+/// Memory that a copy of the process shares with it. Zeroes at first.
+pub(crate) fn map_shared(len: usize) -> Option<std::ptr::NonNull<u8>> {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a fresh mapping touches no memory that exists.
+    let address = unsafe { libc::mmap(null_mut(), len, protection, flags, -1, 0) };
+    (address != libc::MAP_FAILED)
+        .then(|| std::ptr::NonNull::new(address.cast()))
+        .flatten()
+}
+
+/// Makes a mapping larger or smaller; it may move. `None`: there is no room, and it is as it was.
+///
+/// # Safety
+/// The mapping is `old` bytes long, and nobody else uses it.
+pub(crate) unsafe fn resize(
+    start: std::ptr::NonNull<u8>,
+    old: usize,
+    new: usize,
+) -> Option<std::ptr::NonNull<u8>> {
+    // SAFETY: passed on.
+    let moved = unsafe { libc::mremap(start.as_ptr().cast(), old, new, libc::MREMAP_MAYMOVE) };
+    (moved != libc::MAP_FAILED)
+        .then(|| std::ptr::NonNull::new(moved.cast()))
+        .flatten()
+}
+
+/// Gives a mapping back.
+///
+/// # Safety
+/// The mapping is so many bytes long, and nobody uses it any more.
+pub(crate) unsafe fn unmap(start: std::ptr::NonNull<u8>, len: usize) {
+    // SAFETY: passed on.
+    unsafe { libc::munmap(start.as_ptr().cast(), len) };
+}
+
+/// Calls `each` for the neighbouring pages of shared memory that are there, and returns its first error.
+pub(crate) fn pages_in_memory<E>(
+    start: u64,
+    end: u64,
+    each: &mut dyn FnMut(u64, u64) -> Result<(), E>,
+) -> Result<(), E> {
+    const PAGE: u64 = 4096;
+    let mut at = start;
+    while at < end {
+        let mut pages = [0_u8; 512];
+        let len = (end - at).min(pages.len() as u64 * PAGE);
+        // SAFETY: writes one byte for each page. A range that is not mapped is an error.
+        let known =
+            unsafe { libc::mincore(at as *mut c_void, len as usize, pages.as_mut_ptr().cast()) };
+        if known == 0 {
+            for (page, _) in pages.iter().enumerate().filter(|(_, page)| **page & 1 != 0) {
+                let from = at + page as u64 * PAGE;
+                if from < at + len {
+                    each(from, (from + PAGE).min(at + len))?;
+                }
+            }
+        }
+        at += len;
+    }
+    Ok(())
+}
+
+/// What the C library leaves in the second word of a small block that was given back; 0 for no memory.
+pub(crate) fn second_word_of_freed(size: usize) -> u64 {
+    // SAFETY: the C library keeps the page, so it stays readable; no other thread is given the block,
+    // which is in this thread's own list, and if one were, the word would only be another.
+    unsafe {
+        let block = std::hint::black_box(libc::malloc(size)).cast::<u64>();
+        if block.is_null() {
+            return 0;
+        }
+        let place = block as usize + 8;
+        libc::free(block.cast());
+        std::ptr::with_exposed_provenance::<u64>(std::hint::black_box(place)).read_volatile()
+    }
+}
+
+/// Where the calling thread's thread-locals are.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn thread_pointer() -> u64 {
+    let pointer: u64;
+    // SAFETY: the first word there is the pointer itself, by the ABI of thread-locals.
+    unsafe { std::arch::asm!("mov {}, fs:0", out(reg) pointer, options(nostack, readonly)) };
+    pointer
+}
+
+/// Where the calling thread's thread-locals are: not known here.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn thread_pointer() -> u64 {
+    0
+}
+
+/// An address in the caller's frame: all that its callers hold lies above.
+#[inline(never)]
+pub(crate) fn stack_pointer() -> u64 {
+    let here = 0_u8;
+    std::hint::black_box(&raw const here) as u64
+}
