@@ -4,6 +4,8 @@
 #
 #   examples/ci/gate.sh        once each
 #   examples/ci/gate.sh 50     fifty times each, beside a process that keeps a core busy
+#
+# PORT is the service's, 7399 by default, and PROFILE the one to build with, `release` by default.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -17,8 +19,9 @@ if ((times > 1)); then
     busy=$!
 fi
 
-cargo build --release --locked --bin heaplens --example widget_service
-built=${CARGO_TARGET_DIR:-target}/release
+profile=${PROFILE:-release}
+cargo build --profile "$profile" --locked --bin heaplens --example widget_service
+built=${CARGO_TARGET_DIR:-target}/${profile/dev/debug}
 
 # Prints what the gate says, and succeeds if its exit code is the first argument.
 gate() {

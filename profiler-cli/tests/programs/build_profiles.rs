@@ -140,24 +140,6 @@ fn with_link_time_optimization() {
 }
 
 #[test]
-fn with_panics_that_abort() {
-    let profile = Profile {
-        settings: &["panic = 'abort'"],
-        ..PLAIN
-    };
-    check(&Program::build("service", &profile), None, false);
-}
-
-#[test]
-fn optimized_for_size() {
-    let profile = Profile {
-        settings: &["opt-level = 'z'"],
-        ..PLAIN
-    };
-    check(&Program::build("service", &profile), None, false);
-}
-
-#[test]
 fn stripped() {
     let program = Program::build("service", &LINES);
     if let Some(stripped) = program.stripped() {
@@ -165,12 +147,15 @@ fn stripped() {
     }
 }
 
+/// All that containers of a few MiB are built with, in one build: each profile takes another one of all that
+/// the program depends on.
 #[test]
-fn static_position_independent() {
+fn small_static_and_without_unwinding() {
     if !has_static_libc() {
         return skip("libc.a, of libc6-dev");
     }
     let profile = Profile {
+        settings: &["opt-level = 'z'", "panic = 'abort'"],
         rustflags: "-Ctarget-feature=+crt-static",
         ..PLAIN
     };

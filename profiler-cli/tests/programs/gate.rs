@@ -15,20 +15,14 @@ use crate::run::command;
 
 const RUNS: usize = 3;
 
-/// The example as these tests are built: what `cargo test` has built already.
+/// The example as these tests are built. No package is named, so that of what `cargo test` builds in the whole
+/// workspace nothing is built again.
 fn widget_service() -> PathBuf {
     let this = std::env::current_exe().expect("a path");
     let built = this.ancestors().nth(2).expect("the folder of the profile");
     let release = built.ends_with("release").then_some("--release");
     let status = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--offline",
-            "--locked",
-            "--package",
-            "heaplens-examples",
-        ])
+        .args(["build", "--quiet", "--offline", "--locked"])
         .args(["--example", "widget_service"])
         .args(release)
         .env("CARGO_TARGET_DIR", built.parent().expect("a target folder"))
