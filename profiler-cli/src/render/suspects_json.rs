@@ -55,6 +55,7 @@ struct JsonLimit {
     bytes: u64,
     used_bytes: u64,
     reached_in_seconds: Option<f64>,
+    rate_of: &'static str,
 }
 
 #[derive(Serialize)]
@@ -164,6 +165,7 @@ fn process(program: &Program) -> Process {
             Diagnosis::Fragmentation => "fragmentation",
             Diagnosis::Untracked => "untracked",
             Diagnosis::FragmentationOrUntracked => "fragmentation-or-untracked",
+            Diagnosis::TooEarly => "too-early",
             Diagnosis::Steady => "steady",
         },
         live: quantity(program.live),
@@ -177,6 +179,10 @@ fn json_limit(limit: Limit) -> JsonLimit {
         bytes: limit.bytes,
         used_bytes: limit.used,
         reached_in_seconds: limit.reached_in_seconds,
+        rate_of: match limit.is_by_resident {
+            true => "resident",
+            false => "leaks",
+        },
     }
 }
 

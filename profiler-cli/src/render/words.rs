@@ -47,14 +47,18 @@ pub(super) fn limit(limit: &Limit) -> (String, Option<String>) {
         units::unsigned_bytes(limit.used),
         units::unsigned_bytes(limit.bytes)
     );
+    let rate = match limit.is_by_resident {
+        true => "the rate of resident memory",
+        false => "the rate of the leaks",
+    };
     let reached = match limit.reached_in_seconds {
         _ if limit.used >= limit.bytes => Some("so it is reached".to_owned()),
         None => None,
         Some(seconds) if seconds > 1000.0 * SECONDS_A_DAY => {
-            Some("not reached within 1,000 days at this rate".to_owned())
+            Some(format!("not reached within 1,000 days at {rate}"))
         }
         Some(seconds) => Some(format!(
-            "reached {} after the newest snapshot at this rate",
+            "reached {} after the newest snapshot at {rate}",
             units::span((seconds * 1000.0) as u64)
         )),
     };
@@ -77,6 +81,9 @@ pub(super) fn program(program: &Program) -> String {
         }
         Diagnosis::FragmentationOrUntracked => {
             "fragmentation or untracked memory: resident memory grows, live memory does not"
+        }
+        Diagnosis::TooEarly => {
+            "too early to tell: there is more memory than at first, and the snapshots are few"
         }
         Diagnosis::Steady => "steady: memory does not grow",
     };

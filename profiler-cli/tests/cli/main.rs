@@ -31,6 +31,7 @@ mod retained;
 mod scale;
 mod suspects;
 mod suspects_graph;
+mod suspects_process;
 mod symbolize;
 mod top;
 mod watch;

@@ -4,7 +4,7 @@
 use heaplens::snapshot::{Header, RecorderMode};
 
 use super::finding::{Class, Suspects};
-use super::judge::{SIGNIFICANT, is_at_end};
+use super::judge::{FULL_SNAPSHOTS, SIGNIFICANT, is_at_end};
 use crate::analysis::trend::{mann_kendall, theil_sen};
 
 /// Where a process's growth comes from.
@@ -22,6 +22,8 @@ pub enum Diagnosis {
     Untracked,
     /// Resident memory grows, live memory does not, and the allocator does not tell what it keeps.
     FragmentationOrUntracked,
+    /// Something has grown, and there are too few snapshots to tell whether it goes on.
+    TooEarly,
     /// Nothing grows for sure.
     Steady,
 }
@@ -35,7 +37,9 @@ pub struct Quantity {
     pub last: i64,
     /// Theil–Sen slope in bytes a second.
     pub rate: f64,
-    /// Whether it grows: by the test of trend, and by one percent at least.
+    /// Whether there is more of it at last than at first, by one percent at least.
+    pub has_grown: bool,
+    /// Whether it has, and that is no chance, by the test of trend.
     pub grows: bool,
 }
 
@@ -66,12 +70,13 @@ pub fn program(suspects: &Suspects<'_>) -> Option<Program> {
         let values = values?;
         let (first, last) = (*values.first()?, *values.last()?);
         let numbers: Vec<f64> = values.iter().map(|&v| v as f64).collect();
-        let grown = (last - first) as f64 >= LEAST_GROWTH * first.max(1) as f64;
+        let has_grown = (last - first) as f64 >= LEAST_GROWTH * first.max(1) as f64;
         Some(Quantity {
             first,
             last,
             rate: theil_sen(times, &numbers).rate,
-            grows: grown && mann_kendall(&numbers) <= SIGNIFICANT,
+            has_grown,
+            grows: has_grown && mann_kendall(&numbers) <= SIGNIFICANT,
         })
     };
     let live = quantity(&|header| Some(header.totals.live_bytes))?;
@@ -92,6 +97,12 @@ pub fn program(suspects: &Suspects<'_>) -> Option<Program> {
             Some(_) => Diagnosis::Untracked,
             None => Diagnosis::FragmentationOrUntracked,
         },
+        (_, resident) if times.len() < FULL_SNAPSHOTS => {
+            match live.has_grown || resident.is_some_and(|resident| resident.has_grown) {
+                true => Diagnosis::TooEarly,
+                false => Diagnosis::Steady,
+            }
+        }
         _ => Diagnosis::Steady,
     };
     Some(Program {
@@ -115,8 +126,11 @@ pub struct Limit {
     pub used: u64,
     /// When that snapshot was taken, in milliseconds since the Unix epoch.
     pub taken_unix_ms: u64,
-    /// Seconds from the newest snapshot at the rate of all leaks; `None` if nothing leaks.
+    /// Seconds from the newest snapshot at the faster of two rates: that of all leaks, and that of resident
+    /// memory where it grows. `None` if nothing leaks, and resident memory grows with live memory at most.
     pub reached_in_seconds: Option<f64>,
+    /// Whether the rate is that of resident memory.
+    pub is_by_resident: bool,
 }
 
 /// The limit that was given, else that of the control group.
@@ -134,13 +148,20 @@ pub fn limit(suspects: &Suspects<'_>, given: Option<u64>) -> Option<Limit> {
     };
     let live = u64::try_from(header.totals.live_bytes).unwrap_or(0);
     let used = used.unwrap_or(live);
-    let rate = suspects.leak_rate();
+    let leaks = suspects.leak_rate();
+    let resident = program(suspects)
+        .filter(|program| leaks > 0.0 || !program.live.grows)
+        .and_then(|program| program.resident)
+        .filter(|resident| resident.grows);
+    let resident = resident.map_or(0.0, |resident| resident.rate);
+    let rate = leaks.max(resident);
     let room = bytes.saturating_sub(used) as f64;
     Some(Limit {
         bytes,
         used,
         taken_unix_ms: header.taken_unix_ms,
         reached_in_seconds: (rate > 0.0).then(|| room / rate),
+        is_by_resident: resident > leaks,
     })
 }
 
