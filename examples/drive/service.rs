@@ -48,6 +48,16 @@ impl Service {
         Self::launch(fixed, &[], &environment)
     }
 
+    /// Starts the service in exact mode, in which it takes a graph of the heap when it is asked for one.
+    pub fn start_exact(fixed: bool, snapshots: &Path) -> Result<Self, String> {
+        let environment = [
+            ("HEAPLENS_DIR", snapshots.as_os_str()),
+            ("HEAPLENS_INTERVAL", "0".as_ref()),
+            ("HEAPLENS_MODE", "exact".as_ref()),
+        ];
+        Self::launch(fixed, &[], &environment)
+    }
+
     /// Starts the service with these arguments, and these settings of heaplens and no others, and waits
     /// until it listens.
     pub fn launch(
@@ -208,6 +218,11 @@ impl Client {
     pub fn snapshot(&self, label: &str) -> Result<PathBuf, String> {
         self.post(&format!("/snapshot?label={label}"))
             .map(|path| path.trim_end().into())
+    }
+
+    /// Takes a snapshot with a graph of the heap and returns its file.
+    pub fn graph(&self) -> Result<PathBuf, String> {
+        self.post("/graph").map(|path| path.trim_end().into())
     }
 
     /// Whether it is well.

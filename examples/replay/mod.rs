@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`run`] | one run: quiet hours, busy hours, and the snapshots between |
 //! | [`evidence`] | what the snapshots say |
+//! | [`pointers`] | what one snapshot says, with a graph of the heap |
 //! | [`verdict`] | whether that names the leak |
 //! | [`report`], [`progress`] | what is printed |
 
@@ -14,6 +15,7 @@ use quantum::drive::output;
 use quantum::drive::suspects::heaplens;
 
 mod evidence;
+mod pointers;
 mod progress;
 mod report;
 mod run;
@@ -39,6 +41,14 @@ pub(crate) fn replay() -> Result<(), String> {
     report::course(&fixed, &fix);
     pass(verdict::leak_is_gone(&fixed, &fix, &leak))?;
     report::gone(&fix, &leak);
+
+    report::heading("In one snapshot: what no pointer reaches, in exact mode");
+    let leaking = pointers::run(false, &output::clean(&folder.join("graph"))?)?;
+    pass(verdict::cycle_is_named(&leaking))?;
+    report::cycle(&leaking);
+    let fixed = pointers::run(true, &output::clean(&folder.join("graph-fixed"))?)?;
+    pass(verdict::no_cycle_is_left(&fixed))?;
+    report::no_cycle(&fixed);
 
     report::files(&folder);
     Ok(())

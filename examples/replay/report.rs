@@ -7,6 +7,7 @@ use console::style;
 use heaplens_cli::render::units;
 
 use super::evidence::{Evidence, Memory, Part};
+use super::pointers::Pointers;
 use super::run::Run;
 use quantum::drive::load::Times;
 
@@ -107,6 +108,29 @@ pub(crate) fn gone(fixed: &Evidence, leaking: &Evidence) {
     );
 }
 
+/// The cycle in the first graph of the leaking service.
+pub(crate) fn cycle(leaking: &Pointers) {
+    println!();
+    // The others are instances that a word which nobody has cleared ties together.
+    if let Some(cycle) = leaking.cycles.first() {
+        println!("   {}", style(cycle).red());
+    }
+    println!(
+        "   {:.1} s after the first leaked byte; no pointer was found to {} in all.",
+        leaking.took.as_secs_f64(),
+        units::unsigned_bytes(leaking.unreached.bytes),
+    );
+}
+
+/// That there is none with the fix.
+pub(crate) fn no_cycle(fixed: &Pointers) {
+    println!(
+        "   {} No pointer was found to {} in all.",
+        style("With the fix there is no cycle.").green().bold(),
+        units::unsigned_bytes(fixed.unreached.bytes),
+    );
+}
+
 /// Where to look further.
 pub(crate) fn files(folder: &Path) {
     let working_directory = std::env::current_dir().unwrap_or_default();
@@ -122,6 +146,7 @@ pub(crate) fn files(folder: &Path) {
     println!("     cargo run --release -p heaplens-cli -- diff \\");
     println!("       '{folder}/leaking/*.after-warm-up.*' \\");
     println!("       '{folder}/leaking/*.after-load.*'");
+    println!("     cargo run --release -p heaplens-cli -- leaks {folder}/graph");
 }
 
 impl Part {

@@ -3,6 +3,7 @@
 use heaplens_cli::analysis::suspects::Class;
 
 use super::evidence::{Evidence, Part};
+use super::pointers::Pointers;
 use super::run::Run;
 use quantum::drive::suspects::Judged;
 
@@ -94,6 +95,24 @@ pub(crate) fn leak_is_gone(run: &Run, fixed: &Evidence, leaking: &Evidence) -> V
     wrong
 }
 
+/// What is wrong with the first graph of the leaking service: nothing if it shows the cycle.
+pub(crate) fn cycle_is_named(leaking: &Pointers) -> Vec<String> {
+    match (leaking.cycles.first(), leaking.is_named) {
+        (None, _) => vec!["the graph of the heap has no cycle of composition".to_owned()],
+        (Some(cycle), false) => vec![format!(
+            "not both sides of a cycle have line and type: {cycle}"
+        )],
+        (Some(_), true) => Vec::new(),
+    }
+}
+
+/// What is wrong with the graph of the fixed service: nothing if it has no cycle.
+pub(crate) fn no_cycle_is_left(fixed: &Pointers) -> Vec<String> {
+    let left = fixed.cycles.iter();
+    left.map(|cycle| format!("with the fix there is a {cycle}"))
+        .collect()
+}
+
 impl Evidence {
     /// Owners that `heaplens suspects` says leak, the fastest first.
     pub(crate) fn leaks(&self) -> impl Iterator<Item = &Judged> {
@@ -113,6 +132,10 @@ impl Evidence {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use heaplens_cli::analysis::heap_graph::reach::Amount;
+
     use super::super::evidence::{Memory, Owner};
     use super::*;
 
@@ -209,5 +232,28 @@ mod tests {
         );
         assert!(gone(-1, 0) && gone((2 << 20) - 1, 0));
         assert!(!gone(2 << 20, 0) && !gone(0, 1));
+    }
+
+    #[test]
+    fn a_cycle_counts_if_both_sides_have_line_and_type_and_with_the_fix_at_all() {
+        let graph = |cycles: &[&str], is_named| Pointers {
+            unreached: Amount::default(),
+            cycles: cycles.iter().map(|&cycle| cycle.to_owned()).collect(),
+            is_named,
+            took: Duration::ZERO,
+        };
+        let both = graph(
+            &["cycle: Arc<Pane> (compose.rs:1) ↔ Vec<Arc<Pane>> (compose.rs:2)"],
+            true,
+        );
+        assert!(cycle_is_named(&both).is_empty());
+        assert_eq!(no_cycle_is_left(&both).len(), 1);
+        assert_eq!(
+            cycle_is_named(&graph(&["cycle: block (compose)"], false)).len(),
+            1
+        );
+        let none = graph(&[], false);
+        assert_eq!(cycle_is_named(&none).len(), 1);
+        assert!(no_cycle_is_left(&none).is_empty());
     }
 }

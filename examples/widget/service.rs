@@ -6,6 +6,7 @@
 //! | `PUT /widgets/{id}` | publishes a definition |
 //! | `GET /healthz`, `GET /stats` | is it alive; what does it hold |
 //! | `POST /snapshot?label=…` | takes a heap snapshot and answers its path (on loopback only) |
+//! | `POST /graph` | the same with a graph of the heap, in exact mode (on loopback only) |
 //! | `POST /shutdown` | stops the service (on loopback only) |
 //!
 //! A request that is at work composes and renders on the worker thread that serves it: that takes
@@ -13,6 +14,7 @@
 //! the runtime to the leak.
 
 use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -159,6 +161,7 @@ pub(crate) fn router(app: Arc<App>, admin: bool) -> Router {
     if admin {
         router = router
             .route("/snapshot", post(snapshot))
+            .route("/graph", post(graph))
             .route("/shutdown", post(shutdown));
     }
     router
@@ -265,11 +268,20 @@ struct Label {
     label: String,
 }
 
-/// Taking a snapshot waits for its file, so it does not happen on a thread that serves requests.
 async fn snapshot(query: Result<Query<Label>, QueryRejection>) -> Result<String, Refusal> {
     let Query(Label { label }) = query.map_err(|error| bad_request(error.body_text()))?;
-    let taken = tokio::task::spawn_blocking(move || heaplens::snapshot(&label)).await;
-    match taken {
+    taken(move || heaplens::snapshot(&label)).await
+}
+
+async fn graph() -> Result<String, Refusal> {
+    taken(heaplens::snapshot_graph).await
+}
+
+/// Taking a snapshot waits for its file, so it does not happen on a thread that serves requests.
+async fn taken(
+    take: impl FnOnce() -> Result<PathBuf, heaplens::SnapshotError> + Send + 'static,
+) -> Result<String, Refusal> {
+    match tokio::task::spawn_blocking(take).await {
         Ok(Ok(file)) => Ok(format!("{}\n", file.display())),
         Ok(Err(error)) => Err(Refusal(
             StatusCode::CONFLICT,

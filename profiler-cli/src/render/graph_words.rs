@@ -121,7 +121,7 @@ fn microseconds(time: u64) -> String {
 }
 
 /// A shape in a line: `cycle: Rc<Panel> (compose.rs:41) ↔ Rc<Child> (compose.rs:57), 10,000 times, 5.1 MiB`.
-pub(super) fn title(profile: &Profile, shape: &Shape) -> String {
+pub fn title(profile: &Profile, shape: &Shape) -> String {
     format!(
         "{}, {}, {}",
         kind_and_members(profile, shape),

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use heaplens::snapshot::graph::Role;
 
+pub use super::graph_words::title;
 use super::graph_words::{self as words, UNSEEN};
 use super::{escape::printable, path_text, table, units};
 use crate::analysis::heap_graph::HeapGraph;
