@@ -1,5 +1,6 @@
 //! Memory that the C library's allocator has taken back, told by what glibc writes into it: words in it
-//! are left over, and hold nothing.
+//! are left over, and hold nothing. The same of its arenas, which list this memory: a piece of it begins with the
+//! last word of the block before, so the lists point at blocks.
 //!
 //! Each pattern proves itself: a random key of the process, lists that lead back, a size that ends where
 //! the mapping ends. What matches none is taken for memory in use. With another C library nothing matches.
@@ -20,6 +21,12 @@ const SMALLEST: u64 = 32;
 const LARGEST_CACHED: u64 = 1_088;
 const LARGEST_FAST: u64 = 176;
 
+/// An arena (`malloc_state`): its lock, the fast lists and two single chunks, and the lists of free chunks, each
+/// of two words.
+const FIRST_LIST: u64 = 112;
+const LISTS: u64 = 127;
+const ARENA: u64 = FIRST_LIST + LISTS * 16;
+
 /// Finds free memory.
 #[derive(Clone, Copy)]
 pub(super) struct FreeMemory<'b> {
@@ -33,10 +40,42 @@ impl<'b> FreeMemory<'b> {
         Self { blocks, key }
     }
 
-    /// Where the free memory ends that begins at a multiple of 16, if it does. `until` is where memory that
-    /// is in use begins, and `mapping_end` where the mapping ends.
+    /// Where the free memory ends that begins at a multiple of 16, or the arena, if one does. `until` is
+    /// where memory that is in use begins. `heap_end` is where the mapping ends, if it may be a heap.
     #[inline]
-    pub(super) fn end(self, at: u64, until: u64, mapping_end: u64) -> Option<u64> {
+    pub(super) fn end(self, at: u64, until: u64, heap_end: Option<u64>) -> Option<u64> {
+        if self.is_arena(at) {
+            return Some((at + ARENA).min(until));
+        }
+        self.chunk_end(at, until, heap_end?)
+    }
+
+    /// Whether an arena begins here: all of its lists are empty, and point at themselves, or lead there and
+    /// back.
+    #[inline]
+    fn is_arena(self, at: u64) -> bool {
+        // That of the largest chunks is rarely in use, and few words look like an empty one.
+        let is_list = |list: u64| self.is_list(at + FIRST_LIST + list * 16);
+        is_list(LISTS - 1) && (0..LISTS - 1).all(is_list)
+    }
+
+    /// Whether a list's first and last chunk are itself, or know it for their neighbour. To a list, its own
+    /// place is a chunk whose memory it is.
+    #[inline]
+    fn is_list(self, at: u64) -> bool {
+        let list = at - CHUNK_HEADER;
+        let Some((first, last)) = self.word(at).zip(self.word(at + 8)) else {
+            return false;
+        };
+        let leads_back = |chunk: u64, offset: u64| {
+            chunk == list
+                || chunk.is_multiple_of(16)
+                    && chunk.checked_add(offset).and_then(|place| self.word(place)) == Some(list)
+        };
+        leads_back(first, 24) && leads_back(last, 16)
+    }
+
+    fn chunk_end(self, at: u64, until: u64, mapping_end: u64) -> Option<u64> {
         let size_word = self.word(at - 8)?;
         let (size, chunk) = (size_word & !FLAGS, at - CHUNK_HEADER);
         let end = chunk.checked_add(size)?;

@@ -72,9 +72,9 @@ impl<'b> Marks<'b> {
                 // Headers hold no pointers.
                 let until = block.map_or(run.end, |block| block.header().min(run.end));
                 while at < until {
-                    if kind == Kind::Weak
-                        && at % 16 == 0
-                        && let Some(end) = free.end(at, until, run.mapping_end)
+                    let heap_end = (kind == Kind::Weak).then_some(run.mapping_end);
+                    if at % 16 == 0
+                        && let Some(end) = free.end(at, until, heap_end)
                     {
                         at = end;
                         continue;
