@@ -244,7 +244,10 @@ impl Keeper {
 
     /// Scans the heap, and takes a snapshot that shows what was found.
     fn take_graph(&mut self) -> Result<PathBuf, SnapshotError> {
-        self.scan(false).map_err(SnapshotError::Scan)?;
+        self.scan(false).map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted => SnapshotError::Ended,
+            _ => SnapshotError::Scan(error),
+        })?;
         let taken = self.take(Reason::Graph, None);
         self.found = None;
         taken
@@ -259,6 +262,8 @@ impl Keeper {
                 self.found = Some(found);
                 Ok(())
             }
+            // It was given up for the last snapshot.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             Err(error) => {
                 self.scans
                     .failed(&error)

@@ -22,7 +22,7 @@ mod requests;
 mod rotation;
 mod run_settings;
 mod sampling;
-mod scans;
+pub(crate) mod scans;
 mod schedule;
 #[cfg(feature = "testing")]
 pub(crate) mod scope_files;

@@ -182,6 +182,11 @@ impl Requests {
         }
     }
 
+    /// Whether somebody waits for the last snapshot.
+    pub(super) fn is_last_wanted(&self) -> bool {
+        self.ending().is_some() || self.termination().is_some()
+    }
+
     /// There is no keeper any more: all who wait are told, and all who come.
     pub(super) fn close(&self) {
         self.stage.store(ENDED, Ordering::SeqCst);
@@ -291,6 +296,7 @@ mod tests {
         );
         requests.end(false, SHORT);
         assert_eq!(requests.ending(), Some(Reason::Exit));
+        assert!(requests.is_last_wanted());
     }
 
     #[test]
@@ -319,7 +325,9 @@ mod tests {
         assert_ne!(requests.rings(), seen);
         assert!(!requests.terminate(2), "the second is not to wait");
         assert_eq!(requests.termination(), Some(15));
+        assert!(requests.is_last_wanted());
         requests.forget_termination();
+        assert!(!requests.is_last_wanted());
         requests.close();
         assert!(!requests.terminate(2), "nobody would take the snapshot");
     }

@@ -2,10 +2,12 @@
 //!
 //! How a scan works is not known here. One that cannot be made is told in a line, and the program runs on.
 
+use super::requests::REQUESTS;
 use super::{freeze, process_memory};
 use crate::graph::{self, Found, Limits, ScanError};
 use crate::recorder;
 use crate::settings::Mode;
+use crate::tables::scopes::{NO_SCOPE, ScopeId};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -157,8 +159,23 @@ impl Rise {
     }
 }
 
-/// Scans the heap. `limit` is one of memory that somebody has given.
-pub(super) fn scan(limit: Option<u64>, is_exit: bool) -> io::Result<Found> {
+/// Scans the heap for a snapshot. `limit` is one of memory that somebody has given. Any scan but that of the
+/// last snapshot is given up when the program ends, which is [`io::ErrorKind::Interrupted`].
+pub(super) fn scan(limit: Option<u64>, is_last: bool) -> io::Result<Found> {
+    let (time, give_up): (_, fn() -> bool) = match is_last {
+        true => (TIME_AT_EXIT, || false),
+        false => (TIME, || REQUESTS.is_last_wanted()),
+    };
+    scan_scope(NO_SCOPE, limit, time, give_up)
+}
+
+/// Scans the heap for blocks of a scope, or for all if it is none. Each copy may take so long.
+pub(crate) fn scan_scope(
+    scope: ScopeId,
+    limit: Option<u64>,
+    time: Duration,
+    give_up: fn() -> bool,
+) -> io::Result<Found> {
     let recorder = recorder::global().filter(|recorder| recorder.settings().mode == Mode::Exact);
     let Some(recorder) = recorder else {
         return Err(io::Error::other(
@@ -169,8 +186,10 @@ pub(super) fn scan(limit: Option<u64>, is_exit: bool) -> io::Result<Found> {
     let blocks = u64::try_from(totals.live_count).unwrap_or(0);
     check_room(blocks, limit)?;
     let limits = Limits {
-        time: if is_exit { TIME_AT_EXIT } else { TIME },
+        scope,
+        time,
         blocks,
+        give_up,
     };
     graph::scan_twice(recorder, &limits).map_err(io_error)
 }
@@ -222,12 +241,20 @@ fn io_error(error: ScanError) -> io::Error {
         ),
         ScanError::TooSlow(limit) => io::Error::new(
             io::ErrorKind::TimedOut,
-            format!("it was not ready within {} s", limit.as_secs()),
+            format!("it was not ready within {limit:?}"),
         ),
         ScanError::Killed(status) => io::Error::other(format!(
             "the copy of the process was ended from outside (wait status {status:#x}), for want of \
              memory perhaps"
         )),
+        ScanError::Interrupted => io::Error::new(
+            io::ErrorKind::Interrupted,
+            "the program ends, and its last snapshot comes first",
+        ),
+        ScanError::StillThere => io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "a copy of the process, made for an earlier scan, was ended and has not gone yet",
+        ),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::array::{Array, NoMemory};
 use super::mappings::{Mappings, PAGE, Run};
 use crate::recorder::Recorder;
+use crate::tables::scopes::{NO_SCOPE, ScopeId};
 use crate::tables::site_tree::NodeId;
 
 /// Bytes of the header before a block.
@@ -10,6 +11,8 @@ const HEADER: u64 = crate::recorder::HEADER as u64;
 
 /// Bits of a size in [`Block::packed`]; above them stands the site.
 const SIZE_BITS: u32 = 40;
+/// The bit above the site.
+const LEFT_OUT: u64 = 1 << 63;
 
 /// A block that is allocated.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +40,13 @@ impl Block {
 
     #[inline]
     pub(super) fn site(self) -> NodeId {
-        (self.packed >> SIZE_BITS) as NodeId
+        ((self.packed & !LEFT_OUT) >> SIZE_BITS) as NodeId
+    }
+
+    /// Whether it is followed and not counted: it is heaplens' own, or not in the scope that is asked for.
+    #[inline]
+    pub(super) fn is_left_out(self) -> bool {
+        self.packed & LEFT_OUT != 0
     }
 }
 
@@ -45,19 +54,27 @@ impl Block {
 pub(super) struct Blocks {
     pub(super) list: Array<Block>,
     pages: PageIndex,
+    /// Start of the first block, and bytes from there to the end of the last one.
+    start: u64,
+    extent: u64,
 }
 
 impl Blocks {
-    /// Looks for blocks at each place where one may begin.
+    /// Looks for blocks at each place where one may begin. Those of the scope count, or all if it is none.
     ///
     /// # Safety
     /// The mappings are those of this process, in which nothing else runs.
-    pub(super) unsafe fn find(recorder: &Recorder, mappings: &Mappings) -> Result<Self, NoMemory> {
+    pub(super) unsafe fn find(
+        recorder: &Recorder,
+        scope: ScopeId,
+        mappings: &Mappings,
+    ) -> Result<Self, NoMemory> {
         let runs: &[Run] = &mappings.runs;
         let sites = recorder.walker.tree.len() as u64;
         // What only looks like a header names any site and any size.
         let is_possible =
             |site: NodeId, size| u64::from(site) < sites && size <= mappings.private_bytes;
+        let own = recorder.own_site();
         let mut list: Array<Block> = Array::new()?;
         // Where the last block ends: there is none within another.
         let mut free_from = 0;
@@ -70,9 +87,13 @@ impl Blocks {
                 let found = unsafe { recorder.find_block(at) };
                 match found {
                     Some((size, site, _)) if is_possible(site, size) => {
+                        // SAFETY: it has just been found.
+                        let counts = site != own
+                            && (scope == NO_SCOPE || unsafe { recorder.is_in_scope(at, scope) });
+                        let left_out = if counts { 0 } else { LEFT_OUT };
                         list.push(Block {
                             start: at,
-                            packed: size | u64::from(site) << SIZE_BITS,
+                            packed: size | u64::from(site) << SIZE_BITS | left_out,
                         })?;
                         free_from = at.saturating_add(size);
                         at = (free_from + HEADER).next_multiple_of(8);
@@ -82,19 +103,34 @@ impl Blocks {
             }
         }
         let pages = PageIndex::new(runs, &list)?;
-        Ok(Self { list, pages })
+        let ends = list.first().zip(list.last());
+        let (start, end) = ends.map_or((u64::MAX, u64::MAX), |(first, last)| {
+            (first.start, last.end())
+        });
+        Ok(Self {
+            list,
+            pages,
+            start,
+            extent: end - start,
+        })
     }
 
     /// The block that an address points at or into, or right behind the end of.
     #[inline]
     pub(super) fn at(&self, address: u64) -> Option<u32> {
+        // Most words are no addresses.
+        if address.wrapping_sub(self.start) > self.extent {
+            return None;
+        }
         let all = self.list.len();
-        let (mut low, mut high) = match self.pages.first_block(address) {
+        let (mut low, mut high) = match self.pages.blocks_around(address) {
             // The blocks that begin in this page before the address, and the last one before it.
-            Some(first) => (first as usize, (first as usize + MOST_IN_PAGE).min(all)),
+            Some((first, next)) => (
+                first,
+                next.unwrap_or(all).min(first + MOST_IN_PAGE).min(all),
+            ),
             // Nobody has touched the page: a large block has many such.
-            None if self.are_around(address) => (0, all),
-            None => return None,
+            None => (0, all),
         };
         while low < high {
             let middle = (low + high) / 2;
@@ -106,12 +142,6 @@ impl Blocks {
         }
         let index = low.checked_sub(1)?;
         (address <= self.list[index].end()).then_some(index as u32)
-    }
-
-    /// Whether an address lies between the first block's start and the last one's end.
-    fn are_around(&self, address: u64) -> bool {
-        let ends = self.list.first().zip(self.list.last());
-        ends.is_some_and(|(first, last)| (first.start..=last.end()).contains(&address))
     }
 
     /// The same without what lies behind the end: other allocators keep addresses there, where the next
@@ -243,11 +273,20 @@ impl PageIndex {
 
     #[inline]
     fn is_there(&self, address: u64) -> bool {
-        self.first_block(address).is_some()
+        self.place(address)
+            .is_some_and(|place| self.pages[place] != 0)
     }
 
+    /// The first block that begins in a page or behind it, and that of the next page where it is known.
     #[inline]
-    fn first_block(&self, address: u64) -> Option<u32> {
-        self.pages[self.place(address)?].checked_sub(1)
+    fn blocks_around(&self, address: u64) -> Option<(usize, Option<usize>)> {
+        let place = self.place(address)?;
+        let first = self.pages[place].checked_sub(1)?;
+        // What follows the last page of a GiB may be any other's first.
+        let next = match (place + 1) % PAGES_IN_GIB {
+            0 => None,
+            _ => self.pages[place + 1].checked_sub(1),
+        };
+        Some((first as usize, next.map(|next| next as usize)))
     }
 }

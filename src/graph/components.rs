@@ -19,14 +19,27 @@ pub(super) struct Components {
     pub(super) order: Array<u32>,
     /// For each component, from 1 on, where it begins in `order`, and one entry more for the end.
     first: Array<u32>,
+    /// For each component whether another one points at it.
+    is_held: Array<bool>,
+    /// For each component whether it is a cycle: it has several blocks, or one that points at its own start.
+    is_cycle: Array<bool>,
 }
 
 /// A block whose pointers are being followed.
 #[derive(Clone, Copy)]
 struct Step {
     block: u32,
+    /// It points at its own start.
+    is_cycle: bool,
     /// Offset of the next word.
     next: u64,
+}
+
+/// A pointer to an unreached block.
+struct Pointer {
+    target: u32,
+    /// It is at the start of the block that it points at.
+    is_cycle: bool,
 }
 
 impl Components {
@@ -47,6 +60,8 @@ impl Components {
                 of,
                 order: Array::new()?,
                 first: Array::new()?,
+                is_held: Array::new()?,
+                is_cycle: Array::new()?,
             },
             visit,
             low,
@@ -55,7 +70,7 @@ impl Components {
             open: Array::new()?,
         };
         // Component 0 stands for none.
-        search.components.first.push(0)?;
+        search.components.begin(0, false)?;
         for block in 0..len as u32 {
             if marks[block as usize] == Mark::Unreached && search.visit[block as usize] == 0 {
                 search.from(block)?;
@@ -64,6 +79,23 @@ impl Components {
         let end = search.components.order.len() as u32;
         search.components.first.push(end)?;
         Ok(search.components)
+    }
+
+    /// Another component, whose blocks begin at a place in `order`.
+    fn begin(&mut self, first: usize, is_cycle: bool) -> Result<(), NoMemory> {
+        self.first.push(first as u32)?;
+        self.is_held.push(false)?;
+        self.is_cycle.push(is_cycle)
+    }
+
+    /// Whether a component is held by another one.
+    pub(super) fn is_held(&self, component: ComponentId) -> bool {
+        self.is_held[component as usize]
+    }
+
+    /// Whether a component is a cycle.
+    pub(super) fn is_cycle(&self, component: ComponentId) -> bool {
+        self.is_cycle[component as usize]
     }
 
     /// Ids of components are from 1 to this.
@@ -98,28 +130,38 @@ struct Search<'a> {
 impl Search<'_> {
     fn from(&mut self, block: u32) -> Result<(), NoMemory> {
         self.enter(block)?;
-        while let Some(&Step { block, next }) = self.path.last() {
+        while let Some(&Step {
+            block,
+            next,
+            is_cycle,
+        }) = self.path.last()
+        {
             let at = block as usize;
             match self.next_pointer(block, next) {
-                Some((target, next)) => {
+                Some((pointer, next)) => {
                     if let Some(step) = self.path.last_mut() {
                         step.next = next;
+                        step.is_cycle |= pointer.is_cycle;
                     }
-                    let to = target as usize;
+                    let to = pointer.target as usize;
                     if self.visit[to] == 0 {
-                        self.enter(target)?;
-                    } else if self.components.of[to] == NONE {
-                        self.low[at] = self.low[at].min(self.visit[to]);
+                        self.enter(pointer.target)?;
+                        continue;
+                    }
+                    match self.components.of[to] {
+                        // Whatever is on the way leads back here.
+                        NONE => self.low[at] = self.low[at].min(self.visit[to]),
+                        other => self.components.is_held[other as usize] = true,
                     }
                 }
                 None => {
                     self.path.pop();
-                    if let Some(holder) = self.path.last() {
-                        let holder = holder.block as usize;
+                    let holder = self.path.last().map(|step| step.block as usize);
+                    if let Some(holder) = holder {
                         self.low[holder] = self.low[holder].min(self.low[at]);
                     }
                     if self.low[at] == self.visit[at] {
-                        self.close(block)?;
+                        self.close(block, is_cycle, holder.is_some())?;
                     }
                 }
             }
@@ -132,15 +174,21 @@ impl Search<'_> {
         self.visit[block as usize] = self.visited;
         self.low[block as usize] = self.visited;
         self.open.push(block)?;
-        self.path.push(Step { block, next: 0 })
+        self.path.push(Step {
+            block,
+            is_cycle: false,
+            next: 0,
+        })
     }
 
-    /// Everything that was visited since this block is one component with it.
-    fn close(&mut self, block: u32) -> Result<(), NoMemory> {
+    /// Everything that was visited since this block is one component with it. `is_cycle`: the block points at
+    /// itself.
+    fn close(&mut self, block: u32, is_cycle: bool, is_held: bool) -> Result<(), NoMemory> {
         let id = self.components.first.len() as ComponentId;
-        self.components
-            .first
-            .push(self.components.order.len() as u32)?;
+        let first = self.components.order.len();
+        let is_alone = self.open.last() == Some(&block);
+        self.components.begin(first, is_cycle || !is_alone)?;
+        self.components.is_held[id as usize] = is_held;
         while let Some(member) = self.open.pop() {
             self.components.of[member as usize] = id;
             self.components.order.push(member)?;
@@ -151,14 +199,18 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The next unreached block that this one points at, from an offset on, and the offset behind.
-    fn next_pointer(&self, block: u32, from: u64) -> Option<(u32, u64)> {
+    /// The next pointer to an unreached block in this one, from an offset on, and the offset behind.
+    fn next_pointer(&self, block: u32, from: u64) -> Option<(Pointer, u64)> {
         let holder = self.blocks.list[block as usize];
         // SAFETY: the blocks are as they were found, in a copy in which nothing else runs.
         unsafe {
             self.blocks.find_word(holder, from, |word, _| {
                 let target = self.blocks.at(word)?;
-                (self.marks[target as usize] == Mark::Unreached).then_some(target)
+                let is_unreached = self.marks[target as usize] == Mark::Unreached;
+                is_unreached.then_some(Pointer {
+                    target,
+                    is_cycle: word == holder.start,
+                })
             })
         }
     }

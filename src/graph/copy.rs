@@ -5,9 +5,11 @@ use super::mappings::PAGE;
 use super::report::{End, Report, Role, Sum, Verdict};
 use super::scan::{self, Job};
 use super::threads::{Registers, State, Thread, Threads};
-use crate::platform::{self, monotonic_ns};
+use crate::platform::{self, NotEnded, monotonic_ns};
 use crate::recorder::Recorder;
+use crate::tables::scopes::ScopeId;
 use crate::tables::site_tree::NodeId;
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -18,13 +20,17 @@ const BETWEEN: Duration = Duration::from_millis(10);
 const TRIES: u32 = 5;
 const ALL_PAUSES: Duration = Duration::from_millis(20);
 
-/// Bounds on a scan.
+/// What counts in a scan, and its bounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
+    /// The scope whose blocks count; `NO_SCOPE` for all.
+    pub(crate) scope: ScopeId,
     /// Longest time for one copy.
     pub(crate) time: Duration,
     /// Blocks that are allocated, about.
     pub(crate) blocks: u64,
+    /// Whether nobody wants it any more. Asked every few milliseconds.
+    pub(crate) give_up: fn() -> bool,
 }
 
 /// What two scans have found.
@@ -74,7 +80,14 @@ pub(crate) enum ScanError {
     TooSlow(Duration),
     /// The copy was ended from outside: its wait status.
     Killed(i32),
+    /// Nobody wanted it any more.
+    Interrupted,
+    /// A copy of an earlier scan was killed, and is still there.
+    StillThere,
 }
+
+/// One scan at a time: threads are stopped for it.
+static ONE: Mutex<()> = Mutex::new(());
 
 /// Where the main thread's thread-locals are; 0 where unknown.
 static MAIN_THREAD_POINTER: AtomicU64 = AtomicU64::new(0);
@@ -92,6 +105,24 @@ pub(crate) fn scan_twice(recorder: &Recorder, limits: &Limits) -> Result<Found, 
     if !is_known || platform::page_bytes() != PAGE {
         return Err(ScanError::Unsupported);
     }
+    let _only = loop {
+        match ONE.try_lock_for(BETWEEN) {
+            Some(only) => break only,
+            None if (limits.give_up)() => return Err(ScanError::Interrupted),
+            None => {}
+        }
+    };
+    if platform::is_one_left() {
+        return Err(ScanError::StillThere);
+    }
+    platform::clear_stack();
+    scan_on_clear_stack(recorder, limits)
+}
+
+/// Out of line: what calls before have left on the stack, the allocator's list of free memory say, would
+/// hold what it points at.
+#[inline(never)]
+fn scan_on_clear_stack(recorder: &Recorder, limits: &Limits) -> Result<Found, ScanError> {
     let began = monotonic_ns();
     let mut threads = Threads::new(MAIN_THREAD_POINTER.load(Relaxed)).ok_or(ScanError::NoMemory)?;
     let sites = recorder.walker.tree.len();
@@ -107,9 +138,11 @@ pub(crate) fn scan_twice(recorder: &Recorder, limits: &Limits) -> Result<Found, 
         .collect();
     own.sort_unstable();
     let mut course = Course::default();
+    platform::clear_stack();
     let first_report = course.run(recorder, &mut threads, &own, None, first_report, limits)?;
     std::thread::sleep(BETWEEN);
     let before = Some(&first_report);
+    platform::clear_stack();
     let report = course.run(recorder, &mut threads, &own, before, report, limits)?;
     let duration = Duration::from_nanos(monotonic_ns() - began);
     Ok(course.found(&first_report, &report, duration))
@@ -125,7 +158,8 @@ struct Course {
 }
 
 impl Course {
-    /// One scan.
+    /// One scan. Out of line, for the same reason.
+    #[inline(never)]
     fn run(
         &mut self,
         recorder: &Recorder,
@@ -137,9 +171,16 @@ impl Course {
     ) -> Result<Report, ScanError> {
         let pid = self.copy(recorder, threads, own, before, &mut report, limits)?;
         let deadline = monotonic_ns() + limits.time.as_nanos() as u64;
-        let status = pid
-            .wait_until(deadline, platform::pause)
-            .ok_or(ScanError::TooSlow(limits.time))?;
+        let status = match pid.wait_until(deadline, limits.give_up, platform::pause) {
+            Ok(status) => status,
+            Err(why) => {
+                pid.end();
+                return Err(match why {
+                    NotEnded::TooLong => ScanError::TooSlow(limits.time),
+                    NotEnded::GivenUp => ScanError::Interrupted,
+                });
+            }
+        };
         self.scans += 1;
         match report.end() {
             End::Done => Ok(report),
@@ -164,6 +205,9 @@ impl Course {
         let key = key_of_cached_memory();
         let (mut tries, mut pauses) = (0, Duration::ZERO);
         loop {
+            if (limits.give_up)() {
+                return Err(ScanError::Interrupted);
+            }
             threads.clear();
             threads.note(Thread {
                 stack_pointer: platform::stack_pointer(),
@@ -175,6 +219,7 @@ impl Course {
             let job = Job {
                 key,
                 recorder,
+                scope: limits.scope,
                 threads,
                 own,
                 before,
@@ -203,7 +248,9 @@ impl Course {
                 self.without_registers |= registers != Registers::Known;
                 return Ok(pid);
             }
-            pid.end();
+            if !pid.end() {
+                return Err(ScanError::StillThere);
+            }
         }
     }
 

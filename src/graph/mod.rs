@@ -29,3 +29,5 @@ mod threads;
 
 pub(crate) use copy::{Found, Limits, ScanError, Shape, note_main_thread, scan_twice};
 pub(crate) use report::Role;
+#[cfg(feature = "testing")]
+pub(crate) use report::Sum;

@@ -33,8 +33,13 @@ fn survives(work: impl FnOnce()) -> bool {
     let Ok(copy) = (unsafe { platform::copy_process(work) }) else {
         return false;
     };
-    copy.wait_until(monotonic_ns() + LIMIT_NS, pause_briefly)
-        .is_some_and(|status| libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0)
+    match copy.wait_until(monotonic_ns() + LIMIT_NS, || false, pause_briefly) {
+        Ok(status) => libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0,
+        Err(_) => {
+            copy.end();
+            false
+        }
+    }
 }
 
 /// Each call of the helper's, on nobody.

@@ -9,10 +9,13 @@ use super::report::{End, Report};
 use super::shapes;
 use super::threads::Threads;
 use crate::recorder::Recorder;
+use crate::tables::scopes::ScopeId;
 
 /// What a scan is given.
 pub(super) struct Job<'a> {
     pub(super) recorder: &'a Recorder,
+    /// The scope whose blocks count, or none for all.
+    pub(super) scope: ScopeId,
     pub(super) threads: &'a Threads,
     /// heaplens' own memory in ascending order, starts and lengths.
     pub(super) own: &'a [(u64, u64)],
@@ -29,7 +32,7 @@ pub(super) struct Job<'a> {
 pub(super) unsafe fn scan(job: &Job<'_>, report: &mut Report) -> Result<(), End> {
     let mappings = Mappings::of_copy(job.own, job.threads)?;
     // SAFETY: the mappings of this very process, in which nothing else runs.
-    let blocks = unsafe { Blocks::find(job.recorder, &mappings) }?;
+    let blocks = unsafe { Blocks::find(job.recorder, job.scope, &mappings) }?;
     let mut marks = Marks::new(&blocks)?;
     // SAFETY: as above.
     unsafe {
@@ -42,9 +45,9 @@ pub(super) unsafe fn scan(job: &Job<'_>, report: &mut Report) -> Result<(), End>
         Some(before) => {
             // SAFETY: as above.
             unsafe { hold_newly_unreached(job, &blocks, &mut marks, before.unreached()) }?;
-            count(job, &blocks, &marks.of, report);
+            count(&blocks, &marks.of, report);
             let components = Components::of(&blocks, &marks.of)?;
-            shapes::tell(job.recorder, &blocks, &components, report)?;
+            shapes::tell(&blocks, &components, report)?;
         }
     }
     let (summary, ..) = report.parts();
@@ -107,14 +110,13 @@ unsafe fn hold_newly_unreached(
     Ok(())
 }
 
-/// Sums the blocks up by site and verdict. heaplens' own are left out.
-fn count(job: &Job<'_>, blocks: &Blocks, marks: &Array<Mark>, report: &mut Report) {
-    let own = job.recorder.own_site();
+/// Sums the blocks up by site and verdict.
+fn count(blocks: &Blocks, marks: &Array<Mark>, report: &mut Report) {
     let (summary, verdicts, _) = report.parts();
     for (block, mark) in blocks.list.iter().zip(marks.iter()) {
         let Some(verdict) = verdicts
             .get_mut(block.site() as usize)
-            .filter(|_| block.site() != own)
+            .filter(|_| !block.is_left_out())
         else {
             continue;
         };

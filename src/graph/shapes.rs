@@ -8,32 +8,33 @@ use super::array::{Array, NoMemory};
 use super::blocks::Blocks;
 use super::components::{ComponentId, Components, NONE};
 use super::report::{LINKS, Link, MEMBERS, Member, OFFSETS, Report, Role, Shape, Sum};
-use crate::recorder::Recorder;
 use crate::tables::site_tree::NodeId;
 
 /// Most shapes that are kept apart while they are summed up.
 const KEPT: usize = 8 * super::report::SHAPES;
 
-/// Sums the instances up by shape and tells the heaviest. heaplens' own blocks are in none.
+/// Sums the instances up by shape and tells the heaviest. Those of which no block at the head counts are in
+/// none.
 pub(super) fn tell(
-    recorder: &Recorder,
     blocks: &Blocks,
     components: &Components,
     report: &mut Report,
 ) -> Result<(), NoMemory> {
-    let mut gathering = Gathering::new(recorder.own_site(), blocks, components)?;
-    gathering.find_held();
+    let mut gathering = Gathering::new(blocks, components)?;
     // Whoever points at a component has a larger id: heads come first.
     for component in (1..=components.last()).rev() {
-        if !gathering.is_held[component as usize] {
+        if !components.is_held(component) {
             gathering.add_instance(component)?;
         }
     }
-    gathering
-        .shapes
-        .sort_unstable_by_key(|shape| std::cmp::Reverse(shape.blocks.bytes));
+    let Gathering {
+        mut shapes,
+        mut left_out,
+        ..
+    } = gathering;
+    shapes.sort_unstable_by_key(|shape| std::cmp::Reverse(shape.blocks.bytes));
     let (summary, ..) = report.parts();
-    for (at, shape) in gathering.shapes.iter().enumerate() {
+    for (at, shape) in shapes.iter().enumerate() {
         match summary.shapes.get_mut(at) {
             Some(place) => {
                 *place = *shape;
@@ -41,12 +42,12 @@ pub(super) fn tell(
             }
             None => {
                 summary.left_out_shapes += 1;
-                gathering.left_out.add(shape.instances, shape.blocks);
+                left_out.add(shape.instances, shape.blocks);
             }
         }
     }
-    summary.left_out_instances = gathering.left_out.instances;
-    summary.left_out = gathering.left_out.blocks;
+    summary.left_out_instances = left_out.instances;
+    summary.left_out = left_out.blocks;
     Ok(())
 }
 
@@ -73,19 +74,16 @@ struct Unreached<'a> {
 }
 
 impl Unreached<'_> {
-    /// Calls `visit` with each unreached block that one points at, the offset of the pointer, and whether it
-    /// points at its start.
-    fn pointers(self, block: u32, mut visit: impl FnMut(u32, u64, bool)) {
+    /// Calls `visit` with each unreached block that one points at, and the offset of the pointer.
+    fn pointers(self, block: u32, mut visit: impl FnMut(u32, u64)) {
         let holder = self.blocks.list[block as usize];
         // SAFETY: the blocks are as they were found, in a copy in which nothing else runs.
         unsafe {
             self.blocks.words(holder, |word, offset| {
-                let Some(target) = self.blocks.at(word) else {
-                    return;
-                };
-                if self.components.of[target as usize] != NONE {
-                    let is_start = self.blocks.list[target as usize].start == word;
-                    visit(target, offset, is_start);
+                if let Some(target) = self.blocks.at(word)
+                    && self.components.of[target as usize] != NONE
+                {
+                    visit(target, offset);
                 }
             });
         }
@@ -98,122 +96,128 @@ impl Unreached<'_> {
     fn size(self, block: u32) -> u64 {
         self.blocks.list[block as usize].size()
     }
+
+    /// Whether any block of a component counts.
+    fn counts(self, component: ComponentId) -> bool {
+        let mut blocks = self.components.blocks(component).iter();
+        blocks.any(|&block| !self.blocks.list[block as usize].is_left_out())
+    }
 }
 
 struct Gathering<'a> {
-    own: NodeId,
     unreached: Unreached<'a>,
-    /// For each component whether another one points at it.
-    is_held: Array<bool>,
-    /// For each component whether it lies on a cycle.
-    is_cycle: Array<bool>,
-    /// For each block the head of its instance, once it is in one.
-    head: Array<ComponentId>,
-    /// For each block in the instance at hand its place among the members; [`NO_MEMBER`] for none.
-    member: Array<u8>,
+    /// What is known of each block.
+    blocks: Array<Known>,
     instance: Array<u32>,
     shapes: Array<Shape>,
+    places: Places,
     left_out: LeftOut,
+}
+
+/// What is known of a block. Valid when all zero.
+#[derive(Clone, Copy)]
+struct Known {
+    /// The head of its instance, once it is in one.
+    head: ComponentId,
+    /// In the instance at hand, its place among the members; [`NO_MEMBER`] for none.
+    member: u8,
 }
 
 /// Of a block that is no member of its shape, for want of room.
 const NO_MEMBER: u8 = u8::MAX;
 
 impl<'a> Gathering<'a> {
-    fn new(own: NodeId, blocks: &'a Blocks, components: &'a Components) -> Result<Self, NoMemory> {
-        let count = components.last() as usize + 1;
-        // SAFETY: zero is a number, and false.
-        let (is_held, is_cycle, head, member) = unsafe {
-            let len = blocks.list.len();
-            (
-                Array::zeroed(count)?,
-                Array::zeroed(count)?,
-                Array::zeroed(len)?,
-                Array::zeroed(len)?,
-            )
-        };
+    fn new(blocks: &'a Blocks, components: &'a Components) -> Result<Self, NoMemory> {
         Ok(Self {
-            own,
             unreached: Unreached { blocks, components },
-            is_held,
-            is_cycle,
-            head,
-            member,
+            // SAFETY: valid when all zero.
+            blocks: unsafe { Array::zeroed(blocks.list.len()) }?,
             instance: Array::new()?,
             shapes: Array::new()?,
+            places: Places::new()?,
             left_out: LeftOut::default(),
         })
     }
 
-    /// Finds out which components are held, and which are cycles: those of several blocks, and of one that
-    /// points at its own start.
-    fn find_held(&mut self) {
-        let components = self.unreached.components;
-        for &block in components.order.iter() {
-            let component = components.of[block as usize];
-            self.is_cycle[component as usize] |= components.blocks(component).len() > 1;
-            self.unreached.pointers(block, |target, _, is_start| {
-                let other = components.of[target as usize];
-                self.is_held[other as usize] |= other != component;
-                self.is_cycle[other as usize] |= target == block && is_start;
-            });
-        }
-    }
-
     /// Adds the instance that begins with a component.
     fn add_instance(&mut self, head: ComponentId) -> Result<(), NoMemory> {
-        let is_cycle = self.is_cycle[head as usize];
-        let first = self.unreached.components.blocks(head).first();
-        let is_own = first.is_some_and(|&block| self.unreached.site(block) == self.own);
-        self.claim(head)?;
-        if is_own {
-            return Ok(());
-        }
-        let hash = self.hash(head, is_cycle);
-        let known = self.shapes.iter().position(|shape| shape.hash == hash);
-        let place = match known {
-            Some(place) => place,
-            None if self.shapes.len() < KEPT => {
-                // SAFETY: a shape is valid when all zero.
-                let mut shape: Shape = unsafe { std::mem::zeroed() };
-                (shape.hash, shape.is_cycle) = (hash, is_cycle);
-                self.shapes.push(shape)?;
-                self.shapes.len() - 1
-            }
-            None => {
-                let mut blocks = Sum::default();
-                self.instance
-                    .iter()
-                    .for_each(|&block| blocks.add(self.unreached.size(block)));
-                self.left_out.add(1, blocks);
-                return Ok(());
-            }
+        let counts = self.unreached.counts(head);
+        let place = match counts {
+            true => self.shape_of(head)?,
+            false => None,
         };
-        self.add_to(place, head);
+        let blocks = self.claim(head, place)?;
+        if counts && place.is_none() {
+            self.left_out.add(1, blocks);
+        }
         Ok(())
     }
 
-    /// Takes all blocks that the head reaches, and that are in no other instance.
-    fn claim(&mut self, head: ComponentId) -> Result<(), NoMemory> {
-        self.instance.clear();
-        for &block in self.unreached.components.blocks(head) {
-            self.head[block as usize] = head;
-            self.instance.push(block)?;
+    /// The place of the shape of an instance that begins with a component. `None`: there is no room.
+    fn shape_of(&mut self, head: ComponentId) -> Result<Option<usize>, NoMemory> {
+        let is_cycle = self.unreached.components.is_cycle(head);
+        let hash = self.hash(head, is_cycle);
+        let place = match self.places.find(&self.shapes, hash) {
+            Ok(place) => place,
+            Err(_) if self.shapes.len() == KEPT => return Ok(None),
+            Err(slot) => {
+                // SAFETY: a shape is valid when all zero.
+                let mut shape: Shape = unsafe { std::mem::zeroed() };
+                (shape.hash, shape.is_cycle) = (hash, is_cycle);
+                self.places.fill(slot, self.shapes.len());
+                self.shapes.push(shape)?;
+                self.shapes.len() - 1
+            }
+        };
+        self.shapes[place].instances += 1;
+        Ok(Some(place))
+    }
+
+    /// Takes all blocks that the head reaches, and that are in no other instance, into an instance of the shape
+    /// at this place. Returns their sum.
+    fn claim(&mut self, head: ComponentId, place: Option<usize>) -> Result<Sum, NoMemory> {
+        let (unreached, known) = (self.unreached, &mut self.blocks);
+        let instance = &mut self.instance;
+        let mut shape = place.and_then(|place| self.shapes.get_mut(place));
+        let mut sum = Sum::default();
+        let mut take = |known: &mut Known, shape: &mut Option<&mut Shape>, block, role| {
+            let bytes = unreached.size(block);
+            sum.add(bytes);
+            known.head = head;
+            if let Some(shape) = shape {
+                shape.blocks.add(bytes);
+                known.member = add_member(shape, unreached.site(block), role, bytes);
+            }
+        };
+        instance.clear();
+        let role = match unreached.components.is_cycle(head) {
+            true => Role::Cycle,
+            false => Role::Forgotten,
+        };
+        for &block in unreached.components.blocks(head) {
+            take(&mut known[block as usize], &mut shape, block, role);
+            instance.push(block)?;
         }
         let mut next = 0;
-        while let Some(&block) = self.instance.get(next) {
+        while let Some(&block) = instance.get(next) {
             next += 1;
+            let from = known[block as usize].member;
             let mut result = Ok(());
-            self.unreached.pointers(block, |target, _, _| {
-                let place = &mut self.head[target as usize];
-                if *place == NONE && result.is_ok() {
-                    *place = head;
-                    result = self.instance.push(target);
+            unreached.pointers(block, |target, offset| {
+                let target_known = &mut known[target as usize];
+                if target_known.head == NONE && result.is_ok() {
+                    take(target_known, &mut shape, target, Role::Hanging);
+                    result = instance.push(target);
+                }
+                if target_known.head == head
+                    && let Some(shape) = &mut shape
+                {
+                    add_link(shape, from, target_known.member, offset);
                 }
             });
             result?;
         }
-        Ok(())
+        Ok(sum)
     }
 
     /// Of the set of sites that a head is made of.
@@ -239,56 +243,61 @@ impl<'a> Gathering<'a> {
             .fold(1, |hash, &site| mix(hash, u64::from(site)));
         mix(hash, u64::from(is_cycle))
     }
+}
 
-    /// Adds the instance at hand to a shape.
-    fn add_to(&mut self, place: usize, head: ComponentId) {
-        let (shape, unreached) = (&mut self.shapes[place], self.unreached);
-        shape.instances += 1;
-        for &block in self.instance.iter() {
-            let bytes = unreached.size(block);
-            shape.blocks.add(bytes);
-            let is_head = unreached.components.of[block as usize] == head;
-            let role = match (is_head, shape.is_cycle) {
-                (true, true) => Role::Cycle,
-                (true, false) => Role::Forgotten,
-                (false, _) => Role::Hanging,
-            };
-            let member = member_of(shape, unreached.site(block), role);
-            if let Some(member) = shape.members.get_mut(usize::from(member)) {
-                member.sum.add(bytes);
+/// Finds shapes by their hashes: a table with linear probing, at most half full.
+struct Places {
+    /// Place of a shape plus one; 0 for a free slot.
+    slots: Array<u32>,
+}
+
+impl Places {
+    const SLOTS: usize = 2 * KEPT;
+
+    fn new() -> Result<Self, NoMemory> {
+        Ok(Self {
+            // SAFETY: zero is a number.
+            slots: unsafe { Array::zeroed(Self::SLOTS) }?,
+        })
+    }
+
+    /// The place of the shape with this hash, or else the slot for it.
+    fn find(&self, shapes: &[Shape], hash: u64) -> Result<usize, usize> {
+        let mut slot = hash as usize % Self::SLOTS;
+        loop {
+            match (self.slots[slot] as usize).checked_sub(1) {
+                None => return Err(slot),
+                Some(place) if shapes[place].hash == hash => return Ok(place),
+                Some(_) => slot = (slot + 1) % Self::SLOTS,
             }
-            self.member[block as usize] = member;
         }
-        for &block in self.instance.iter() {
-            let from = self.member[block as usize];
-            unreached.pointers(block, |target, offset, _| {
-                if self.head[target as usize] == head {
-                    add_link(shape, from, self.member[target as usize], offset);
-                }
-            });
-        }
+    }
+
+    fn fill(&mut self, slot: usize, place: usize) {
+        self.slots[slot] = place as u32 + 1;
     }
 }
 
-/// The place of a site in a role among the members, which is added where there is room.
-fn member_of(shape: &mut Shape, site: NodeId, role: Role) -> u8 {
+/// Counts a block of a site in a role among the members, where there is room. Returns the member's place.
+fn add_member(shape: &mut Shape, site: NodeId, role: Role, bytes: u64) -> u8 {
     let len = usize::from(shape.members_len);
     let known = shape.members[..len]
         .iter()
         .position(|member| member.site == site && member.role == role);
-    if let Some(place) = known {
-        return place as u8;
-    }
-    let Some(place) = shape.members.get_mut(len) else {
+    let place = known.unwrap_or(len);
+    let Some(member) = shape.members.get_mut(place) else {
         return NO_MEMBER;
     };
-    *place = Member {
-        site,
-        role,
-        sum: Sum::default(),
-    };
-    shape.members_len += 1;
-    len as u8
+    if place == len {
+        *member = Member {
+            site,
+            role,
+            sum: Sum::default(),
+        };
+        shape.members_len += 1;
+    }
+    member.sum.add(bytes);
+    place as u8
 }
 
 fn add_link(shape: &mut Shape, from: u8, to: u8, offset: u64) {

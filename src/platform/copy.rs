@@ -7,6 +7,7 @@
 use super::File;
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 /// A process of our own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,26 +24,37 @@ impl Pid {
         unsafe { libc::kill(self.0, libc::SIGKILL) };
     }
 
-    /// Ends it at once, and waits for that.
-    pub(crate) fn end(self) {
+    /// Ends it at once, and waits for that a while. Says no if something in the system still keeps it: then
+    /// [`is_one_left`] tells when it has gone.
+    pub(crate) fn end(self) -> bool {
         self.kill();
-        while self.has_ended().is_none() {
-            pause_briefly();
-        }
+        self.ends_by(monotonic_ns() + END_NS)
     }
 
-    /// Waits for its end until a moment of the monotonic clock, with this `pause` between two looks, and
-    /// returns its wait status. `None`: it took longer, and was ended.
-    pub(crate) fn wait_until(self, deadline_ns: u64, pause: fn()) -> Option<i32> {
+    fn ends_by(self, deadline_ns: u64) -> bool {
+        let ended = self.wait_until(deadline_ns, || false, pause_briefly);
+        if ended.is_err() {
+            LEFT.store(self.0, Relaxed);
+        }
+        ended.is_ok()
+    }
+
+    /// Waits for its end until a moment of the monotonic clock, or until somebody gives up, with this `pause`
+    /// between two looks, and returns its wait status.
+    pub(crate) fn wait_until(
+        self,
+        deadline_ns: u64,
+        give_up: impl Fn() -> bool,
+        pause: fn(),
+    ) -> Result<i32, NotEnded> {
         loop {
             match self.has_ended() {
-                Some(status) => return Some(status),
-                None if monotonic_ns() > deadline_ns => break,
+                Some(status) => return Ok(status),
+                None if give_up() => return Err(NotEnded::GivenUp),
+                None if monotonic_ns() > deadline_ns => return Err(NotEnded::TooLong),
                 None => pause(),
             }
         }
-        self.end();
-        None
     }
 
     /// Whether it has ended, with its wait status. To be called until it has, and not again.
@@ -53,6 +65,29 @@ impl Pid {
         // Any error means that there is nothing left to wait for.
         (ended != 0).then_some(status)
     }
+}
+
+/// Why somebody waits no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotEnded {
+    TooLong,
+    GivenUp,
+}
+
+/// Longest wait for a process that was killed. Memory of some GiB is given back in less.
+const END_NS: u64 = 2_000_000_000;
+
+/// A process that was killed, and had not ended when nobody waited any longer; 0 for none.
+static LEFT: AtomicI32 = AtomicI32::new(0);
+
+/// Whether a process of ours that was killed has not ended yet.
+pub(crate) fn is_one_left() -> bool {
+    let left = LEFT.load(Relaxed);
+    let is_left = left != 0 && Pid(left).has_ended().is_none();
+    if !is_left {
+        LEFT.store(0, Relaxed);
+    }
+    is_left
 }
 
 /// The number of the last error of a system call on this thread.
@@ -157,10 +192,11 @@ impl Beside {
         }
     }
 
-    /// Waits for its end. It must be about to end by itself, or have been killed.
-    pub(crate) fn finish(mut self) {
-        while !self.has_ended() {
-            pause_briefly();
+    /// Waits for its end, but not for ever. It must be about to end by itself, or have been killed.
+    pub(crate) fn finish(self) {
+        if !self.has_ended && !self.pid.ends_by(monotonic_ns() + END_NS) {
+            // It may still be on its stack.
+            return;
         }
         // SAFETY: its stack, and it has ended.
         unsafe { libc::munmap(self.stack.0.cast(), self.stack.1) };
@@ -355,9 +391,44 @@ pub(crate) fn thread_pointer() -> u64 {
     0
 }
 
+/// Overwrites what calls that have returned left on the stack: calls from here on have frames without leftovers,
+/// as long as they take less than 32 KiB.
+#[inline(never)]
+pub(crate) fn clear_stack() {
+    std::hint::black_box([0_u64; 4 << 10]);
+}
+
 /// An address in the caller's frame: all that its callers hold lies above.
 #[inline(never)]
 pub(crate) fn stack_pointer() -> u64 {
     let here = 0_u8;
     std::hint::black_box(&raw const here) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_ever_for_a_copy() {
+        // SAFETY: waits for a signal, and does nothing else.
+        let work = || unsafe {
+            libc::pause();
+        };
+        // SAFETY: as above.
+        let copy = unsafe { copy_process(work) }.expect("a copy");
+        let soon = || monotonic_ns() + 1_000_000;
+        let wait = |give_up: fn() -> bool| copy.wait_until(soon(), give_up, pause_briefly);
+        assert_eq!(wait(|| false), Err(NotEnded::TooLong));
+        assert_eq!(wait(|| true), Err(NotEnded::GivenUp));
+        assert!(!is_one_left());
+        // As if it had been killed in vain.
+        assert!(!copy.ends_by(soon()));
+        assert!(is_one_left());
+        copy.kill();
+        while is_one_left() {
+            pause_briefly();
+        }
+        assert_eq!(LEFT.load(Relaxed), 0);
+    }
 }

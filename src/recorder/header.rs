@@ -135,6 +135,16 @@ pub(super) unsafe fn find(block: *const u8, key: u64) -> Option<(u64, NodeId, u6
     is_ours.then_some((size, place as u32 % (1 << SITE_BITS), place ^ sizes))
 }
 
+/// The scope that the header before a block names.
+///
+/// # Safety
+/// [`find`] has found a block there.
+pub(super) unsafe fn scope(block: *const u8) -> ScopeId {
+    // SAFETY: so it has a header.
+    let place = unsafe { block.cast::<u64>().sub(2).read() } as u32;
+    place >> SITE_BITS
+}
+
 /// Makes the block invisible to [`read`] and to scans.
 ///
 /// # Safety

@@ -29,7 +29,7 @@ use crate::stack::{CallRecord, Registers};
 use crate::tables::age_map::AgeMap;
 use crate::tables::counter_cache::Shared;
 use crate::tables::counters::Counters;
-use crate::tables::scopes::Scopes;
+use crate::tables::scopes::{ScopeId, Scopes};
 use crate::tables::site_tree::{NO_NODE, NodeId, ROOT};
 pub(crate) use accounts::as_own;
 #[cfg(feature = "testing")]
@@ -313,6 +313,16 @@ impl Recorder {
     pub(crate) unsafe fn find_block(&self, block: u64) -> Option<(u64, NodeId, u64)> {
         // SAFETY: passed on.
         unsafe { header::find(block as *const u8, self.key) }
+    }
+
+    /// Whether a block was allocated in a scope, or in one within it.
+    ///
+    /// # Safety
+    /// [`Self::find_block`] has found it.
+    pub(crate) unsafe fn is_in_scope(&self, block: u64, scope: ScopeId) -> bool {
+        // SAFETY: passed on.
+        let born_in = unsafe { header::scope(block as *const u8) };
+        self.scopes.is_within(born_in, scope)
     }
 
     /// Starts and lengths in bytes of everything that is the recorder's own memory.

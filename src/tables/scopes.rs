@@ -179,6 +179,11 @@ impl Scopes {
             .is_some_and(|scope| !scope.is_closed.load(Acquire))
     }
 
+    /// Whether a scope is another one or lies within it. Somebody holds both.
+    pub(crate) fn is_within(&self, id: ScopeId, other: ScopeId) -> bool {
+        self.outward(id).any(|(id, _)| id == other)
+    }
+
     /// Counts a block in: in the first open scope from this one outward, which is returned and held
     /// by the block, and in all around it. The caller holds `id`.
     pub(crate) fn allocated(&self, id: ScopeId, site: NodeId, bytes: u64) -> ScopeId {
