@@ -7,6 +7,7 @@ use super::environment::Environment;
 use super::run_settings::{KEEP, MAX_DISK};
 use super::store::Store;
 use super::{clock, freeze, process_memory, program};
+use crate::graph::Found;
 use crate::snapshot::{Header, Program, Reason, Totals, reason_slug};
 use crate::tables::counters::Sums;
 use crate::tables::site_tree::NodeId;
@@ -25,17 +26,24 @@ struct Files {
     sequence: u64,
 }
 
-/// Writes a snapshot of these sites, with the most bytes that were ever live, and returns its path.
-/// The label stands in the file's name too.
-pub(crate) fn write(
-    label: &str,
-    sites: impl IntoIterator<Item = (NodeId, Sums)>,
-    peak_live_bytes: u64,
-) -> io::Result<PathBuf> {
+/// What a snapshot is to show.
+pub(crate) enum Content<'a> {
+    /// These sites, with the most bytes that were ever live, and perhaps what a scan has found at them.
+    Sites {
+        sites: Vec<(NodeId, Sums)>,
+        peak_live_bytes: u64,
+        scan: Option<&'a Found>,
+    },
+    /// All sites of the process, with what a scan has found.
+    Process(&'a Found),
+}
+
+/// Writes a snapshot, and returns its path. The label stands in the file's name too.
+pub(crate) fn write(label: &str, content: Content<'_>) -> io::Result<PathBuf> {
     FILES
         .lock()
         .get_or_insert_with(Files::new)
-        .write(label, sites, peak_live_bytes)
+        .write(label, content)
 }
 
 impl Files {
@@ -54,27 +62,31 @@ impl Files {
         }
     }
 
-    fn write(
-        &mut self,
-        label: &str,
-        sites: impl IntoIterator<Item = (NodeId, Sums)>,
-        peak_live_bytes: u64,
-    ) -> io::Result<PathBuf> {
+    fn write(&mut self, label: &str, content: Content<'_>) -> io::Result<PathBuf> {
         self.sequence += 1;
         let header = Header {
             sequence: self.sequence,
             reason: Reason::Request,
             label: Some(label.to_owned()),
-            totals: Totals {
-                peak_live_bytes: i64::try_from(peak_live_bytes).unwrap_or(i64::MAX),
-                ..Totals::default()
-            },
             ..program::header(&self.program, self.started)
         };
         let slug = reason_slug(label);
         let folder = self.store.open()?;
         let file = self.store.create(&folder, self.sequence, &slug)?;
-        let snapshot = freeze::freeze_sites(header, sites);
+        let snapshot = match content {
+            Content::Sites {
+                sites,
+                peak_live_bytes,
+                scan,
+            } => {
+                let totals = Totals {
+                    peak_live_bytes: i64::try_from(peak_live_bytes).unwrap_or(i64::MAX),
+                    ..Totals::default()
+                };
+                freeze::freeze_sites(Header { totals, ..header }, sites, scan)
+            }
+            Content::Process(found) => freeze::freeze(header, Some(found)),
+        };
         self.store.save(&folder, file, &snapshot, &slug)
     }
 }

@@ -47,6 +47,14 @@ impl Hold {
     pub(super) fn id(&self) -> ScopeId {
         self.0
     }
+
+    /// The scope that the calling thread allocates in. `None`: it is in none.
+    pub(super) fn innermost() -> Option<Self> {
+        let of_thread = change_thread(|entries| entries.innermost_hold());
+        of_thread
+            .flatten()
+            .or_else(|| recorder::as_own(|| OF_PROCESS.lock().innermost_hold()))
+    }
 }
 
 impl Clone for Hold {
@@ -80,6 +88,10 @@ impl Entries {
 
     fn innermost(&self) -> ScopeId {
         self.0.last().map_or(NO_SCOPE, |(_, hold)| hold.id())
+    }
+
+    fn innermost_hold(&self) -> Option<Hold> {
+        self.0.last().map(|(_, hold)| hold.clone())
     }
 
     fn forget_ended(&mut self) {

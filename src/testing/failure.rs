@@ -2,7 +2,7 @@
 
 use super::frames::Frame;
 use super::report::{Amount, Path, Report};
-use crate::control::scope_files;
+use crate::control::scope_files::{self, Content};
 use crate::recorder;
 use std::fmt::Write;
 
@@ -37,26 +37,30 @@ pub(super) fn describe(report: &Report) -> String {
 
 fn explain(report: &Report, cause: Cause) -> String {
     let mut text = format!("{}\n{}\n", summary(report), paths(report, cause));
+    let content = Content::Sites {
+        sites: report.sites().collect(),
+        peak_live_bytes: report.peak_bytes(),
+        scan: None,
+    };
+    push_command(&mut text, content, |file| match cause {
+        Cause::Retained => format!("To draw it: heaplens flamegraph '{file}' -o retained.svg"),
+        Cause::Allocated => format!("To list it: heaplens top --sort total '{file}'"),
+    });
+    text
+}
+
+/// Writes a snapshot, and adds the command that shows it.
+pub(super) fn push_command(
+    text: &mut String,
+    content: Content<'_>,
+    command: impl Fn(std::path::Display<'_>) -> String,
+) {
     let label = std::thread::current().name().unwrap_or("test").to_owned();
     // Writing to a string cannot fail.
-    let _ = match scope_files::write(&label, report.sites(), report.peak_bytes()) {
-        Ok(file) => {
-            let file = file.display();
-            match cause {
-                Cause::Retained => {
-                    writeln!(
-                        text,
-                        "To draw it: heaplens flamegraph '{file}' -o retained.svg"
-                    )
-                }
-                Cause::Allocated => {
-                    writeln!(text, "To list it: heaplens top --sort total '{file}'")
-                }
-            }
-        }
+    let _ = match scope_files::write(&label, content) {
+        Ok(file) => writeln!(text, "{}", command(file.display())),
         Err(error) => writeln!(text, "No snapshot of it could be written: {error}"),
     };
-    text
 }
 
 fn summary(report: &Report) -> String {
@@ -99,7 +103,7 @@ fn paths(report: &Report, cause: Cause) -> String {
 }
 
 /// The calls of the program, without the libraries below, above and between them.
-fn push_frames(text: &mut String, frames: &[Frame]) {
+pub(super) fn push_frames(text: &mut String, frames: &[Frame]) {
     let those = |keep: fn(&Frame) -> bool| frames.iter().filter(|frame| keep(frame)).collect();
     let mut own: Vec<&Frame> = those(Frame::is_own);
     if own.is_empty() {
@@ -118,7 +122,7 @@ fn push_frames(text: &mut String, frames: &[Frame]) {
 }
 
 /// `4,096 bytes in 2 blocks`.
-fn amount(amount: Amount) -> String {
+pub(super) fn amount(amount: Amount) -> String {
     let blocks = match amount.blocks {
         1 => "1 block".to_owned(),
         blocks => format!("{} blocks", grouped(blocks)),

@@ -28,13 +28,15 @@
 //! scope in which it was allocated, whoever frees it.** So the numbers are exact, and the same in each
 //! run of the same work, in parallel under the standard harness as well as with a process for each test.
 //!
-//! [`assert_no_growth`] repeats a piece of work and tells a leak from a cache. An assertion that fails
+//! [`assert_no_growth`] repeats a piece of work and tells a leak from a cache, and [`assert_no_cycles!`] finds
+//! reference cycles that nobody holds. An assertion that fails
 //! prints the paths in question with their source lines, and writes a snapshot for the command line.
 //!
 //! What is counted is what the program asks its Rust allocator for: not what C code allocates by
 //! itself, nor what an allocator adds. What heaplens allocates is not counted.
 
 mod assertions;
+mod cycles;
 mod entries;
 mod failure;
 mod frames;
@@ -43,17 +45,23 @@ mod installed;
 mod repeat;
 mod report;
 mod scope;
+mod unreachable;
 
 #[doc(inline)]
 pub use crate::__heaplens_install as install;
-pub use crate::{assert_allocations, assert_peak, assert_retained};
+pub use crate::{assert_allocations, assert_no_cycles, assert_peak, assert_retained};
 #[doc(hidden)]
 pub use assertions::{Claim, Quantity, Relation, Work, units};
+#[doc(hidden)]
+pub use cycles::{CyclesOf, check_no_cycles};
 pub use frames::Frame;
 pub use future::InScope;
 pub use repeat::{Repeat, assert_no_growth};
 pub use report::{Amount, Path, Report};
 pub use scope::{Entered, Handle, Scope};
+#[doc(hidden)]
+pub use unreachable::clear_stack;
+pub use unreachable::{Member, Shape, Unreachable};
 
 use crate::control::Config;
 use crate::settings::Mode;

@@ -4,6 +4,7 @@ use super::entries::{self, EntryId, Hold};
 use super::future::InScope;
 use super::installed;
 use super::report::Report;
+use super::unreachable::{self, Unreachable};
 use crate::recorder;
 use crate::tables::scopes::SCOPES;
 use std::marker::PhantomData;
@@ -132,6 +133,35 @@ impl Scope {
         recorder::global().map_or(0, |recorder| {
             recorder.scopes.live_and_peak(self.hold.id()).0
         })
+    }
+
+    /// What was allocated in the scope, or in one within it, and no pointer reaches any more: reference cycles
+    /// that nobody holds, and blocks that were forgotten. The process is scanned for it, which takes some
+    /// milliseconds and more with a large heap; see [`Unreachable`] for what a scan can and cannot see.
+    ///
+    /// ```
+    /// # heaplens::testing::install!();
+    /// # #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    /// # fn main() {
+    /// use heaplens::testing::Scope;
+    ///
+    /// let scope = Scope::begin();
+    /// std::thread::spawn(|| ()).join().unwrap();
+    /// let unreachable = scope.unreachable();
+    ///
+    /// assert_eq!(unreachable.amount().blocks, 0, "{unreachable}");
+    /// # }
+    /// # #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the heap cannot be scanned: elsewhere than on x86-64 Linux, without `/proc`, or for want of memory.
+    #[track_caller]
+    pub fn unreachable(&self) -> Unreachable {
+        unreachable::clear_stack();
+        Unreachable::of(Some(self.hold.clone()))
     }
 
     /// Takes the calling thread into the scope until the guard is dropped. For another thread that

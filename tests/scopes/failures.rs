@@ -9,8 +9,13 @@ use std::process::Command;
 
 /// Runs one of the tests below, which must fail, and returns what it prints.
 fn failing(name: &str, folder: &Path) -> String {
+    failing_test(&format!("failures::{name}"), folder)
+}
+
+/// The same with one from any module.
+pub(crate) fn failing_test(name: &str, folder: &Path) -> String {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("failures::{name}"), "--ignored"])
+        .args(["--exact", name, "--ignored"])
         .env("HEAPLENS_DIR", folder)
         .env_remove("RUST_BACKTRACE")
         .output()

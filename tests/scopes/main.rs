@@ -4,6 +4,8 @@ heaplens::testing::install!();
 
 mod asynchronous;
 mod cost;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod cycles;
 mod ends;
 mod failures;
 mod models;
