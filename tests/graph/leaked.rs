@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 pub(crate) const ALL: [Build; 9] = [
-    ("cycle-of-two", || rings(2, 6_000)),
-    ("cycle-of-one", || rings(1, 8_000)),
-    ("cycle-of-five", || rings(5, 3_000)),
+    ("cycle-of-two", || rings::<2>(6_000)),
+    ("cycle-of-one", || rings::<1>(8_000)),
+    ("cycle-of-five", || rings::<5>(3_000)),
     ("doubly-linked-lists", doubly_linked),
     ("trees-with-parents", trees),
     ("closures-that-hold-themselves", closures),
@@ -52,17 +52,18 @@ struct Node {
     back: RefCell<Option<Rc<Node>>>,
 }
 
-fn rings(len: usize, times: u64) -> Program {
+/// A function for each length, and so call paths of its own.
+fn rings<const LEN: u64>(times: u64) -> Program {
     let ring = || {
         let first = Rc::new(Node::default());
-        let last = (1..len).fold(Rc::clone(&first), |last, _| {
+        let last = (1..LEN).fold(Rc::clone(&first), |last, _| {
             let next = Rc::new(Node::default());
             *last.next.borrow_mut() = Some(Rc::clone(&next));
             next
         });
         *last.next.borrow_mut() = Some(first);
     };
-    lost(times, true, ring, len as u64)
+    lost(times, true, ring, LEN)
 }
 
 fn doubly_linked() -> Program {
@@ -103,7 +104,7 @@ fn trees() -> Program {
         }
     };
     // Five panels with their names, and the vector of the children.
-    lost(4_000, true, tree, 11)
+    lost(8_000, true, tree, 11)
 }
 
 #[derive(Default)]

@@ -1,16 +1,22 @@
 //! Threads that keep the only pointer to a block in a register, or where no scan can see it.
 
+use crate::processes::wait_until;
 use crate::{Build, Program};
 use std::arch::asm;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 use std::sync::mpsc;
-use std::thread;
+use std::{fs, thread};
 
 /// In memory the pointer is encoded with this.
 const CODE: usize = 0x5555_5555_5555_5555;
 
 pub(crate) const HELD: [Build; 2] = [
-    ("register-of-a-spinning-thread", || in_register(spin)),
-    ("register-of-a-sleeping-thread", || in_register(sleep)),
+    ("register-of-a-spinning-thread", || {
+        in_register(spin, |_| SPINS.load(Acquire))
+    }),
+    ("register-of-a-sleeping-thread", || {
+        in_register(sleep, |tid| is_in_call(tid, libc::SYS_nanosleep))
+    }),
 ];
 
 /// What no scan can see: each loses one block in its eyes.
@@ -20,7 +26,7 @@ pub(crate) const UNSEEN: [Build; 4] = [
     ("kept-by-the-kernel", in_a_pipe),
     ("register-of-a-thread-that-waits-for-events", || Program {
         unreached: 1,
-        ..in_register(wait_for_events)
+        ..in_register(wait_for_events, |tid| is_in_call(tid, libc::SYS_epoll_wait))
     }),
 ];
 
@@ -65,24 +71,35 @@ fn in_a_pipe() -> Program {
 }
 
 /// A thread that is in `wait` for the rest of the program, with the pointer in register r12 alone.
-fn in_register(wait: fn(usize)) -> Program {
+fn in_register(wait: fn(usize), is_there: fn(u32) -> bool) -> Program {
     let (tell, told) = mpsc::channel();
     let encoded = encoded_block();
     thread::spawn(move || {
-        tell.send(()).expect("somebody waits");
+        // SAFETY: asks for a number.
+        tell.send(unsafe { libc::gettid() } as u32)
+            .expect("somebody waits");
         wait(encoded);
     });
-    told.recv().expect("it begins");
-    thread::sleep(std::time::Duration::from_millis(20));
+    let tid = told.recv().expect("it begins");
+    wait_until("the pointer is in a register", || is_there(tid));
     Program::default()
 }
 
+/// Whether a thread waits in this call.
+fn is_in_call(tid: u32, call: i64) -> bool {
+    let doing = fs::read_to_string(format!("/proc/self/task/{tid}/syscall")).expect("/proc");
+    doing.split(' ').next() == Some(&call.to_string())
+}
+
+/// The spinning thread has the pointer in its register.
+static SPINS: AtomicBool = AtomicBool::new(false);
+
 fn spin(encoded: usize) {
-    // SAFETY: changes registers only, and never ends.
+    // SAFETY: changes registers and the flag only, and never ends.
     unsafe {
         asm!(
-            "xor r12, r13", "xor r13, r13", "2:", "pause", "jmp 2b",
-            in("r12") encoded, in("r13") CODE, options(nostack)
+            "xor r12, r13", "xor r13, r13", "mov byte ptr [{}], 1", "2:", "pause", "jmp 2b",
+            in(reg) SPINS.as_ptr(), in("r12") encoded, in("r13") CODE, options(nostack)
         );
     }
 }

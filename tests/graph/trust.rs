@@ -1,6 +1,6 @@
 //! What a host notices of a scan: nothing.
 
-use crate::{number_from, scan};
+use crate::scan;
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::thread;
@@ -45,7 +45,7 @@ pub(crate) fn many_scans_leave_nothing() {
         // The threads' own come first.
         (0..5).for_each(|_| drop(scan()));
         let mappings = lines("/proc/self/maps");
-        for _ in 0..number_from("GRAPH_MANY", 20) {
+        for _ in 0..number_of_scans() {
             scan();
             // SAFETY: asks for children, and writes nothing.
             let waited = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) };
@@ -61,8 +61,12 @@ pub(crate) fn many_scans_leave_nothing() {
     assert_eq!(children(), "");
 }
 
+fn number_of_scans() -> u64 {
+    std::env::var("GRAPH_MANY").map_or(20, |text| text.parse().expect("a number"))
+}
+
 /// Numbers of all children, those that have ended and were not waited for included.
-fn children() -> String {
+pub(crate) fn children() -> String {
     let tasks = fs::read_dir("/proc/self/task").expect("/proc");
     let of = |task: fs::DirEntry| fs::read_to_string(task.path().join("children"));
     tasks.flatten().filter_map(|task| of(task).ok()).collect()

@@ -13,6 +13,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 const ROLE: &str = "HOST_ROLE";
+const PATIENT: &str = "HOST_PATIENCE";
 
 /// What a process left behind.
 pub(crate) struct Left {
@@ -39,6 +41,14 @@ impl Left {
     }
 }
 
+/// How many times [`LONG`] a process may take.
+static PATIENCE: AtomicU32 = AtomicU32::new(1);
+
+/// Processes that are started from here on may take so many times longer.
+pub(crate) fn be_patient(times: u32) {
+    PATIENCE.store(times, Relaxed);
+}
+
 /// Runs the role that this process was started for, if it was.
 pub(crate) fn play(roles: &[(&str, fn())]) -> bool {
     let Ok(asked) = std::env::var(ROLE) else {
@@ -46,9 +56,11 @@ pub(crate) fn play(roles: &[(&str, fn())]) -> bool {
     };
     let known = roles.iter().find(|(name, _)| *name == asked);
     let (_, role) = known.unwrap_or_else(|| panic!("no role {asked}"));
+    let patience =
+        std::env::var(PATIENT).map_or(1, |times| times.parse().expect("a number")) * LONG;
     // For one that hangs before anybody waits for its end.
     // SAFETY: nothing here handles the signal, which ends the process.
-    unsafe { libc::alarm(2 * LONG.as_secs() as u32) };
+    unsafe { libc::alarm(2 * patience.as_secs() as u32) };
     role();
     true
 }
@@ -78,6 +90,7 @@ pub(crate) fn wrapped(
     command
         .args(["--exact", "role", "--ignored", "--nocapture"])
         .env(ROLE, role)
+        .env(PATIENT, PATIENCE.load(Relaxed).to_string())
         .env("HEAPLENS_DIR", dir)
         .env("HEAPLENS_INTERVAL", "0")
         .envs(settings.iter().copied())
@@ -132,7 +145,7 @@ pub(crate) fn wait(child: &mut Child) -> ExitStatus {
         if let Some(status) = child.try_wait().expect("a child") {
             return status;
         }
-        if start.elapsed() > LONG {
+        if start.elapsed() > LONG * PATIENCE.load(Relaxed) {
             let threads = threads_of(child.id());
             child.kill().expect("it runs");
             panic!("process {} hangs:\n{threads}", child.id());
