@@ -36,6 +36,7 @@ fn main() {
         ("profiles", pages::profiles),
         ("one at a time", pages::one_at_a_time),
         ("snapshots", pages::snapshots),
+        ("graphs", pages::graphs),
         ("metrics", pages::metrics),
         ("read-only folder", pages::read_only_folder),
         ("settings", settings::change_while_it_runs),

@@ -2,7 +2,7 @@
 
 use crate::service::{Service, ask};
 use crate::{GROWN, HELD, tools};
-use heaplens::snapshot::{self, FileName, Limits};
+use heaplens::snapshot::{self, FileName, Limits, Reason};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -90,6 +90,40 @@ pub(crate) fn snapshots() {
         assert!(!answer.text().contains("root:"), "{name}");
     }
     assert_eq!(service.end(), "");
+}
+
+/// The heap is scanned where that is asked for, in exact mode alone.
+pub(crate) fn graphs() {
+    let target = "/debug/heaplens/snapshot";
+    let service = Service::start(&[]);
+    let taken = service.post(&format!("{target}?graph=1"));
+    assert_eq!(taken.status, 200, "{}", taken.head);
+    let taken = read(&taken.body);
+    assert_eq!(taken.header.reason, Reason::Graph);
+    let graph = taken.graph.expect("a graph");
+    assert_eq!(graph.scan.scans, 2);
+    let held: u64 = graph.sites.held_bytes.iter().sum();
+    assert!(
+        (HELD..HELD + (1 << 20)).contains(&(held as usize)),
+        "{held}"
+    );
+    let without = service.post(&format!("{target}?graph=0"));
+    assert!(read(&without.body).graph.is_none());
+    assert_eq!(service.post(&format!("{target}?graph=2")).status, 400);
+    assert_eq!(service.get(&format!("{target}?graph=1")).status, 405);
+    assert_eq!(service.end(), "");
+
+    let service = Service::start(&[("HEAPLENS_MODE", "sampled")]);
+    let refused = service.post(&format!("{target}?graph=1"));
+    assert_eq!(refused.status, 409, "{}", refused.head);
+    let why = "the heap is not scanned: only in exact mode are all blocks known: start the program with \
+               HEAPLENS_MODE=exact";
+    assert_eq!(refused.text().trim_end(), why);
+    assert_eq!(service.post(target).status, 200);
+    assert_eq!(
+        service.end(),
+        format!("heaplens: {why}; the program runs on\n")
+    );
 }
 
 /// The call paths that hold most are told where they are asked for.
