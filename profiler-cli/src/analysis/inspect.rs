@@ -1,5 +1,6 @@
 //! What is in a snapshot, beside the stacks.
 
+use heaplens::snapshot::graph::Scan;
 use heaplens::snapshot::{Header, Losses, Module, SPECIAL_MODULE, Snapshot, SymbolSource};
 
 /// A snapshot without its columns.
@@ -17,6 +18,8 @@ pub struct Inspection {
     pub sites: usize,
     /// Whether the file carries names.
     pub symbolized: bool,
+    /// The scan of the heap, if there is a graph of it.
+    pub scan: Option<Scan>,
 }
 
 /// A module, and how much of the stacks lies in it.
@@ -60,6 +63,7 @@ pub fn inspect(file: &str, snapshot: &Snapshot) -> Inspection {
         stacks: snapshot.stacks.parent.len(),
         sites: snapshot.sites.stack.len(),
         symbolized: snapshot.symbols.is_some(),
+        scan: snapshot.graph.as_ref().map(|graph| graph.scan.clone()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use heaplens::snapshot::graph::Scan;
 use heaplens::snapshot::{
     Losses, Overhead, ProcessMemory, Program, Reason, Recorder, SymbolSource,
 };
@@ -38,6 +39,7 @@ struct Row<'a> {
     sites: usize,
     stack_rows: usize,
     symbolized: bool,
+    graph: Option<&'a Scan>,
     modules: Vec<Module<'a>>,
 }
 
@@ -113,6 +115,7 @@ fn row(inspection: &Inspection) -> Row<'_> {
         sites: inspection.sites,
         stack_rows: inspection.stacks,
         symbolized: inspection.symbolized,
+        graph: inspection.scan.as_ref(),
         modules: inspection
             .modules
             .iter()

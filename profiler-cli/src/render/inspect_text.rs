@@ -91,6 +91,16 @@ fn one(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
 fn own(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
     let header = &inspection.header;
     let mut line = |name: &str, text: &str| writeln!(out, "{name:<12}{text}");
+    let graph = match &inspection.scan {
+        Some(scan) => format!(
+            "{} in {} blocks, in {} scans: `heaplens leaks` reads it",
+            unsigned_bytes(scan.bytes),
+            count(i64::try_from(scan.blocks).unwrap_or(i64::MAX)),
+            scan.scans,
+        ),
+        None => "none: the heap was not scanned for it".to_owned(),
+    };
+    line("graph", &graph)?;
     line("process", &process(inspection))?;
     let overhead = &header.overhead;
     line(

@@ -1,6 +1,7 @@
 //! `heaplens inspect`
 
 use crate::fixture::*;
+use crate::heap_graph::*;
 use tempfile::tempdir;
 
 fn lossy() -> Fixture {
@@ -37,6 +38,26 @@ fn text_says_what_is_in_the_file() {
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }
+}
+
+#[test]
+fn it_says_whether_there_is_a_graph() {
+    let folder = tempdir().unwrap();
+    let with = lost(9, 10_000).write(&folder, "a.json.gz");
+    let without = before().write(&folder, "b.json.gz");
+    let text = stdout(args!["inspect", with]);
+    let graph = "graph       1.9 MiB in 30,110 blocks, in 2 scans: `heaplens leaks` reads it\n";
+    assert!(text.contains(graph), "{text}");
+    let text = stdout(args!["inspect", without]);
+    assert!(
+        text.contains("graph       none: the heap was not scanned"),
+        "{text}"
+    );
+    let inspect = json(args!["inspect", with, without, "--format", "json"]);
+    let [first, second] = [0, 1].map(|row| &inspect["rows"][row]["graph"]);
+    assert_eq!(first["blocks"], 30_110);
+    assert_eq!(first["pause_us"], 900);
+    assert!(second.is_null());
 }
 
 #[test]
