@@ -3,8 +3,8 @@
 //! Of programs that share a process, call paths belong to the one in whose making they came first. Which they
 //! are is asked of another process: the question would leave its traces in the memory that is scanned.
 
-use crate::Program;
 use crate::processes::Left;
+use crate::{Program, registers};
 use heaplens::snapshot::Snapshot;
 use heaplens::snapshot::graph::Graph;
 use std::collections::{HashMap, HashSet};
@@ -150,6 +150,21 @@ impl Unreached {
             "{of}: {missed} of {lost} lost ones missed"
         );
     }
+}
+
+/// Whether a program holds something in registers alone.
+pub(crate) fn is_in_registers(name: &str) -> bool {
+    registers::HELD.iter().any(|(held, _)| *held == name)
+}
+
+/// Whether a scan says that it knows enough to tell what this program holds: on a machine with far more to do
+/// than it can, threads do not stop in time, and then their registers are not known.
+pub(crate) fn can_be_judged(name: &str, graph: &Graph) -> bool {
+    let can = graph.scan.registers || !is_in_registers(name);
+    if !can {
+        println!("{name}: a scan without registers");
+    }
+    can
 }
 
 /// What all scans have told of a program, in a line. Bytes are held to the bound of the blocks.
