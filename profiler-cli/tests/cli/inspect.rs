@@ -43,7 +43,11 @@ fn text_says_what_is_in_the_file() {
 #[test]
 fn it_says_whether_there_is_a_graph() {
     let folder = tempdir().unwrap();
-    let with = lost(9, 10_000).write(&folder, "a.json.gz");
+    let scanned = |snapshot: &mut heaplens::snapshot::Snapshot| {
+        let scan = &mut snapshot.graph.as_mut().unwrap().scan;
+        (scan.blocks, scan.bytes) = (30_110, 1_981_000);
+    };
+    let with = lost(9, 10_000).with(scanned).write(&folder, "a.json.gz");
     let without = before().write(&folder, "b.json.gz");
     let text = stdout(args!["inspect", with]);
     let graph = "graph       1.9 MiB in 30,110 blocks, in 2 scans: `heaplens leaks` reads it\n";
