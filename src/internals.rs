@@ -3,17 +3,13 @@
 //! Behind the feature `internals`, and no part of the public interface: anything here may change or
 //! go at any time.
 
-use crate::control;
 use crate::platform;
 use crate::recorder;
 use crate::settings::{Mode, Settings};
 use crate::stack::Registers;
 use crate::stack::replay::{Memory, Walker};
-use crate::tables::scopes::NO_SCOPE;
 use crate::tables::site_tree::{NodeId, ROOT, SiteTree, TOO_DEEP};
 use std::fmt;
-use std::io;
-use std::time::Duration;
 
 /// In sampled mode, has the calling thread draw its samples from this seed from here on, so that a
 /// simulation can be repeated.
@@ -21,17 +17,6 @@ pub fn seed_sampling(seed: u64) {
     if let Some(recorder) = recorder::global().filter(|r| r.settings().mode == Mode::Sampled) {
         recorder::sampled::seed(seed, recorder.sampling_mean());
     }
-}
-
-/// Scans the heap as [`snapshot_graph`](crate::snapshot_graph) does, with so much time for each copy of the
-/// process, and forgets what it finds.
-///
-/// # Errors
-///
-/// As for the other.
-pub fn scan_within(time: Duration) -> io::Result<()> {
-    let scan = || control::scans::scan_scope(NO_SCOPE, None, time, || false);
-    recorder::as_own(scan).map(drop)
 }
 
 /// Most frames of a path, as the default setting has it.

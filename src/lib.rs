@@ -35,9 +35,6 @@ pub use allocator::Allocator;
 #[cfg(feature = "http")]
 pub use control::http;
 
-#[cfg(feature = "internals")]
-#[doc(hidden)]
-pub use control::set_uptime;
 #[cfg(feature = "recorder")]
 #[doc(hidden)]
 pub use control::start_from_macro;
@@ -46,6 +43,9 @@ pub use control::{
     ChangeError, Config, Profiler, Signal, SnapshotError, StartError, iterate, mark, set_mode,
     set_sample_bytes, snapshot, snapshot_graph, snapshot_in_memory, start, work_done,
 };
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub use control::{scan_within, set_uptime};
 #[cfg(feature = "recorder")]
 pub use settings::Mode;
 

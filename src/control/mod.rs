@@ -43,6 +43,8 @@ pub use config::Config;
 pub use error::{ChangeError, SnapshotError, StartError};
 pub use marks::{iterate, mark};
 pub use sampling::{set_mode, set_sample_bytes};
+#[cfg(feature = "internals")]
+pub use scans::scan_within;
 pub use signal::Signal;
 
 use crate::graph;

@@ -8,6 +8,7 @@ use crate::graph::{self, Found, Limits, ScanError};
 use crate::recorder;
 use crate::settings::Mode;
 use crate::tables::scopes::{NO_SCOPE, ScopeId};
+use parking_lot::Mutex;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,11 @@ const MIN_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest time for each of the two copies; the end of the program is not to wait so long.
 const TIME: Duration = Duration::from_secs(30);
 const TIME_AT_EXIT: Duration = Duration::from_secs(4);
+
+/// One scan at a time.
+static ONE: Mutex<()> = Mutex::new(());
+/// How often who waits for it looks whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What `HEAPLENS_GRAPH` takes.
 pub(super) const ALLOWED: &str = "exit, on-leak, a time of at least 1s, such as 10min, or none";
@@ -191,7 +197,24 @@ pub(crate) fn scan_scope(
         blocks,
         give_up,
     };
+    let _only = loop {
+        match ONE.try_lock_for(LOOK) {
+            Some(only) => break only,
+            None if give_up() => return Err(io_error(ScanError::Interrupted)),
+            None => {}
+        }
+    };
     graph::scan_twice(recorder, &limits).map_err(io_error)
+}
+
+/// Scans the heap with so much time for each copy of the process, and forgets what it finds. For tests.
+///
+/// # Errors
+///
+/// As [`snapshot_graph`](crate::snapshot_graph).
+#[cfg(feature = "internals")]
+pub fn scan_within(time: Duration) -> io::Result<()> {
+    recorder::as_own(|| scan_scope(NO_SCOPE, None, time, || false)).map(drop)
 }
 
 /// What the copy takes for itself, and what the program comes to have twice by writing to its memory meanwhile, must be left:

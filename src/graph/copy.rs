@@ -9,7 +9,6 @@ use crate::platform::{self, NotEnded, monotonic_ns};
 use crate::recorder::Recorder;
 use crate::tables::scopes::ScopeId;
 use crate::tables::site_tree::NodeId;
-use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -86,9 +85,6 @@ pub(crate) enum ScanError {
     StillThere,
 }
 
-/// One scan at a time: threads are stopped for it.
-static ONE: Mutex<()> = Mutex::new(());
-
 /// Where the main thread's thread-locals are; 0 where unknown.
 static MAIN_THREAD_POINTER: AtomicU64 = AtomicU64::new(0);
 
@@ -99,19 +95,12 @@ pub(crate) fn note_main_thread() {
     }
 }
 
-/// Scans the heap twice. Not for the hook. In exact mode only.
+/// Scans the heap twice. Not for the hook. In exact mode only, and one at a time: threads are stopped for it.
 pub(crate) fn scan_twice(recorder: &Recorder, limits: &Limits) -> Result<Found, ScanError> {
     let is_known = cfg!(all(target_os = "linux", target_arch = "x86_64"));
     if !is_known || platform::page_bytes() != PAGE {
         return Err(ScanError::Unsupported);
     }
-    let _only = loop {
-        match ONE.try_lock_for(BETWEEN) {
-            Some(only) => break only,
-            None if (limits.give_up)() => return Err(ScanError::Interrupted),
-            None => {}
-        }
-    };
     if platform::is_one_left() {
         return Err(ScanError::StillThere);
     }

@@ -38,7 +38,7 @@ fn blocks() -> Vec<Box<[u64]>> {
 pub(crate) fn too_slow() {
     let _profiler = heaplens::start(Config::new()).expect("heaplens starts");
     let blocks = black_box(blocks());
-    let scan = heaplens::internals::scan_within;
+    let scan = heaplens::scan_within;
     for _ in 0..3 {
         let error = scan(Duration::from_millis(1)).expect_err("nobody is so fast");
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
