@@ -1,7 +1,8 @@
 //! Holds `docs/snapshot-format.md` to the format: what is written is described there.
 
 use heaplens::snapshot::graph::{
-    Dominators, Edges, Graph as HeapGraph, Groups, Links, Members, Role, RootKind, Roots, Verdicts,
+    Dominators, Edges, Graph as HeapGraph, Groups, Links, Members, NoRoom, Role, RootKind, Roots,
+    Verdicts,
 };
 use heaplens::snapshot::*;
 use serde_json::Value;
@@ -109,6 +110,7 @@ fn graph() -> HeapGraph {
             held: vec![0],
             count: vec![1],
             bytes: vec![1],
+            left_out: NoRoom::default(),
         }),
         dominators: Some(Dominators {
             parent: vec![-1],
@@ -116,6 +118,7 @@ fn graph() -> HeapGraph {
             count: vec![1],
             own_bytes: vec![1],
             retained_bytes: vec![1],
+            left_out: NoRoom::default(),
         }),
         ..HeapGraph::default()
     }

@@ -88,8 +88,6 @@ pub enum Command {
     /// bytes and those of all that only it keeps, and the pointers that lead to it from static data, a stack or
     /// a thread-local.
     #[command(after_help = leaks::RETAINED)]
-    // Until programs write dominators.
-    #[command(hide = true)]
     Retained(RetainedArgs),
     /// Fails if a run leaks or breaks a limit: a gate for pipelines
     ///

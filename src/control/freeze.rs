@@ -5,6 +5,7 @@
 
 mod columns;
 mod graph;
+mod holders;
 #[cfg(feature = "testing")]
 mod part;
 mod rows;

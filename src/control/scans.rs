@@ -190,11 +190,11 @@ pub(crate) fn scan_scope(
     };
     let totals = freeze::totals_now().unwrap_or_default();
     let blocks = u64::try_from(totals.live_count).unwrap_or(0);
-    check_room(blocks, limit)?;
     let limits = Limits {
         scope,
         time,
         blocks,
+        memory: check_room(blocks, limit)?,
         give_up,
     };
     let _only = loop {
@@ -218,31 +218,33 @@ pub fn scan_within(time: Duration) -> io::Result<()> {
 }
 
 /// What the copy takes for itself, and what the program comes to have twice by writing to its memory meanwhile, must be left:
-/// who has no room is killed, and perhaps it is the program.
-fn check_room(blocks: u64, limit: Option<u64>) -> io::Result<()> {
+/// who has no room is killed, and perhaps it is the program. Returns how much the copy may take.
+fn check_room(blocks: u64, limit: Option<u64>) -> io::Result<u64> {
     const FOR_EACH_BLOCK: u64 = 72;
     const BESIDE: u64 = 16 << 20;
     /// Part of the resident memory that is written to during a scan.
     const WRITTEN: u64 = 8;
     let resident = process_memory::of_process().rss_bytes.unwrap_or(0);
-    let wanted = blocks * FOR_EACH_BLOCK + BESIDE + resident / WRITTEN;
+    let beside = BESIDE + resident / WRITTEN;
+    let wanted = blocks * FOR_EACH_BLOCK + beside;
     let in_group = process_memory::pressure(limit)
         .map(|pressure| pressure.limit_bytes.saturating_sub(pressure.used_bytes));
     let left = in_group
         .into_iter()
         .chain(process_memory::available())
-        .min();
-    match left.filter(|left| *left < wanted) {
-        None => Ok(()),
-        Some(left) => Err(io::Error::new(
+        .min()
+        .unwrap_or(u64::MAX);
+    if left < wanted {
+        return Err(io::Error::new(
             io::ErrorKind::OutOfMemory,
             format!(
                 "a scan may take {} MiB of memory, and {} MiB are left",
                 wanted.div_ceil(1 << 20),
                 left >> 20
             ),
-        )),
+        ));
     }
+    Ok(left - beside)
 }
 
 fn io_error(error: ScanError) -> io::Error {

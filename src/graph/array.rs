@@ -1,5 +1,5 @@
 //! Arrays in mappings of their own, for the copy of the process, where the program's allocator must not
-//! be used. They count what they take.
+//! be used. They count what they take, and keep to a budget where somebody asks for it.
 
 use crate::platform;
 use std::ops::{Deref, DerefMut};
@@ -23,6 +23,30 @@ fn count(before: usize, now: usize) {
     let change = (now as u64).wrapping_sub(before as u64);
     let taken = TAKEN.fetch_add(change, Relaxed).wrapping_add(change);
     PEAK.fetch_max(taken, Relaxed);
+}
+
+/// Most bytes that the arrays of this process may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    most: u64,
+}
+
+impl Budget {
+    #[cfg(test)]
+    pub(super) const UNLIMITED: Self = Self { most: u64::MAX };
+
+    pub(super) fn up_to(most: u64) -> Self {
+        Self { most }
+    }
+
+    /// Whether so many bytes more are within it.
+    pub(super) fn covers(self, more: usize) -> Result<(), NoMemory> {
+        let wanted = TAKEN.load(Relaxed).checked_add(more as u64);
+        match wanted.filter(|&wanted| wanted <= self.most) {
+            Some(_) => Ok(()),
+            None => Err(NoMemory),
+        }
+    }
 }
 
 /// A growing array of plain values.

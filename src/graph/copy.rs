@@ -1,6 +1,7 @@
 //! Makes the copies of the process, waits for them, and puts together what they tell.
 
 use super::free_memory::key_of_cached_memory;
+use super::holders::{Holders, Holding};
 use super::mappings::PAGE;
 use super::report::{End, Report, Role, Sum, Verdict};
 use super::scan::{self, Job};
@@ -28,6 +29,8 @@ pub(crate) struct Limits {
     pub(crate) time: Duration,
     /// Blocks that are allocated, about.
     pub(crate) blocks: u64,
+    /// Bytes that a copy may take in all to tell who holds what. Without that it takes what it takes.
+    pub(crate) memory: u64,
     /// Whether nobody wants it any more. Asked every few milliseconds.
     pub(crate) give_up: fn() -> bool,
 }
@@ -51,6 +54,8 @@ pub(crate) struct Found {
     /// Heaviest first.
     pub(crate) shapes: Vec<Shape>,
     pub(crate) left_out: (u64, u64, Sum),
+    /// Who holds the rest; `None` where time or memory did not suffice.
+    pub(crate) holding: Option<Holding>,
 }
 
 /// Instances that begin alike.
@@ -118,11 +123,14 @@ fn scan_on_clear_stack(recorder: &Recorder, limits: &Limits) -> Result<Found, Sc
     // Blocks come while the copy is made. Room that is not used takes no memory.
     let room = limits.blocks as usize + limits.blocks as usize / 2 + (1 << 20);
     let first_report = Report::new(sites, room).ok_or(ScanError::NoMemory)?;
-    let report = Report::new(sites, 0).ok_or(ScanError::NoMemory)?;
+    let report = Report::new(sites, 0)
+        .and_then(Report::with_holders)
+        .ok_or(ScanError::NoMemory)?;
     let mut own: Vec<(u64, u64)> = recorder
         .own_memory()
         .map(|(start, len)| (start.as_ptr() as u64, len as u64))
         .chain([threads.place(), first_report.place(), report.place()])
+        .chain(report.holders.as_ref().map(Holders::place))
         .filter(|&(_, len)| len > 0)
         .collect();
     own.sort_unstable();
@@ -160,22 +168,25 @@ impl Course {
     ) -> Result<Report, ScanError> {
         let pid = self.copy(recorder, threads, own, before, &mut report, limits)?;
         let deadline = monotonic_ns() + limits.time.as_nanos() as u64;
+        // Ended for time when all that counts was told, it has told that.
         let status = match pid.wait_until(deadline, limits.give_up, platform::pause) {
-            Ok(status) => status,
+            Ok(status) => Some(status),
             Err(why) => {
                 pid.end();
-                return Err(match why {
-                    NotEnded::TooLong => ScanError::TooSlow(limits.time),
-                    NotEnded::GivenUp => ScanError::Interrupted,
-                });
+                match why {
+                    NotEnded::TooLong => None,
+                    NotEnded::GivenUp => return Err(ScanError::Interrupted),
+                }
             }
         };
         self.scans += 1;
-        match report.end() {
-            End::Done => Ok(report),
-            End::NoMemory => Err(ScanError::NoMemory),
-            End::NoProc => Err(ScanError::NoProc),
-            End::None => Err(ScanError::Killed(status)),
+        match (report.end(), status) {
+            // Whatever has ended the copy after that, what counts is told.
+            (End::Done | End::Counted, _) => Ok(report),
+            (End::NoMemory, _) => Err(ScanError::NoMemory),
+            (End::NoProc, _) => Err(ScanError::NoProc),
+            (End::None, Some(status)) => Err(ScanError::Killed(status)),
+            (End::None, None) => Err(ScanError::TooSlow(limits.time)),
         }
     }
 
@@ -212,6 +223,7 @@ impl Course {
                 threads,
                 own,
                 before,
+                memory: limits.memory,
             };
             // SAFETY: a scan uses arrays of its own, and what is called in it neither allocates by the
             // program's allocator nor takes a lock.
@@ -240,6 +252,8 @@ impl Course {
             if !pid.end() {
                 return Err(ScanError::StillThere);
             }
+            // It may have come far already.
+            report.clear();
         }
     }
 
@@ -267,6 +281,7 @@ impl Course {
                 summary.left_out_instances,
                 summary.left_out,
             ),
+            holding: last.holders.as_ref().and_then(Holders::told),
         }
     }
 }

@@ -16,16 +16,27 @@ const RED_ZONE: u64 = 128;
 
 /// Words around a thread's pointer that are its thread-locals: those of the program below it, the C
 /// library's own above.
-const THREAD_LOCALS_BELOW: u64 = 64 << 10;
-const THREAD_LOCALS_ABOVE: u64 = 4 << 10;
+pub(super) const THREAD_LOCALS_BELOW: u64 = 64 << 10;
+pub(super) const THREAD_LOCALS_ABOVE: u64 = 4 << 10;
 
 /// What a piece of memory is to the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Static data, a stack that is in use, thread-locals: what the program can reach.
-    Strong,
+    /// Static data of a module.
+    Static,
+    /// A stack that is in use, and what lies behind it.
+    Stack,
+    /// Thread-locals apart from stacks.
+    ThreadLocal,
     /// Anything else.
-    Weak,
+    Other,
+}
+
+impl Kind {
+    /// Whether the program can reach it.
+    pub(super) fn is_strong(self) -> bool {
+        self != Self::Other
+    }
 }
 
 /// Neighbouring pages of one kind.
@@ -175,13 +186,14 @@ impl Parts {
             (Some(sp), None) if mapping.name == b"[stack]" || behind_guard => {
                 let top = (sp - RED_ZONE).max(start) & !7;
                 [
-                    (top, end, Kind::Strong),
-                    (end, end, Kind::Strong),
-                    (end, end, Kind::Strong),
+                    (top, end, Kind::Stack),
+                    (end, end, Kind::Stack),
+                    (end, end, Kind::Stack),
                 ]
             }
-            (Some(_), _) => whole(Kind::Strong),
-            (None, _) if is_static || mapping.name == b"[stack]" => whole(Kind::Strong),
+            (Some(_), _) => whole(Kind::Stack),
+            (None, _) if mapping.name == b"[stack]" => whole(Kind::Stack),
+            (None, _) if is_static => whole(Kind::Static),
             (None, _) => {
                 let mut bases = threads
                     .thread_pointers()
@@ -191,13 +203,13 @@ impl Parts {
                         let low = base.saturating_sub(THREAD_LOCALS_BELOW).max(start) & !7;
                         let high = (base + THREAD_LOCALS_ABOVE).min(end);
                         [
-                            (start, low, Kind::Weak),
-                            (low, high, Kind::Strong),
-                            (high, end, Kind::Weak),
+                            (start, low, Kind::Other),
+                            (low, high, Kind::ThreadLocal),
+                            (high, end, Kind::Other),
                         ]
                     }
-                    (Some(_), Some(_)) => whole(Kind::Strong),
-                    (None, _) => whole(Kind::Weak),
+                    (Some(_), Some(_)) => whole(Kind::ThreadLocal),
+                    (None, _) => whole(Kind::Other),
                 }
             }
         };

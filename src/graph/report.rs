@@ -1,6 +1,7 @@
 //! What the copy tells the process: a table in memory that both share.
 
 use super::array::NoMemory;
+use super::holders::Holders;
 use super::mappings::Unreadable;
 use crate::platform;
 use crate::tables::site_tree::NodeId;
@@ -95,6 +96,8 @@ pub(super) enum End {
     Done,
     NoMemory,
     NoProc,
+    /// All of the report is told, and who holds what is not yet.
+    Counted,
 }
 
 impl From<NoMemory> for End {
@@ -136,32 +139,46 @@ pub(super) struct Report {
     start: NonNull<u8>,
     sites: usize,
     unreached_room: usize,
+    /// Who holds what, where that is asked for.
+    pub(super) holders: Option<Holders>,
+}
+
+const VERDICTS_AT: usize = size_of::<Summary>().next_multiple_of(4096);
+
+fn unreached_at(sites: usize) -> usize {
+    (VERDICTS_AT + sites * size_of::<Verdict>()).next_multiple_of(4096)
 }
 
 impl Report {
     /// Room for so many sites and unreached blocks.
     pub(super) fn new(sites: usize, unreached_room: usize) -> Option<Self> {
-        let report = Self {
-            start: NonNull::dangling(),
+        let len = unreached_at(sites) + unreached_room * size_of::<u64>();
+        Some(Self {
+            start: platform::map_shared(len)?,
             sites,
             unreached_room,
-        };
-        Some(Self {
-            start: platform::map_shared(report.len())?,
-            ..report
+            holders: None,
         })
     }
 
-    fn verdicts_at(&self) -> usize {
-        size_of::<Summary>().next_multiple_of(4096)
+    /// With room for who holds what.
+    pub(super) fn with_holders(mut self) -> Option<Self> {
+        self.holders = Some(Holders::new()?);
+        Some(self)
     }
 
-    fn unreached_at(&self) -> usize {
-        (self.verdicts_at() + self.sites * size_of::<Verdict>()).next_multiple_of(4096)
+    /// As it was in the beginning. Nobody writes to it.
+    pub(super) fn clear(&mut self) {
+        // SAFETY: within the mapping; the summary and verdicts are valid when all zero, and of the rest only
+        // what the summary tells of is looked at.
+        unsafe { self.start.write_bytes(0, unreached_at(self.sites)) };
+        if let Some(holders) = &mut self.holders {
+            holders.clear();
+        }
     }
 
     fn len(&self) -> usize {
-        self.unreached_at() + self.unreached_room * size_of::<u64>()
+        unreached_at(self.sites) + self.unreached_room * size_of::<u64>()
     }
 
     /// Where it lies: start and length in bytes.
@@ -184,6 +201,7 @@ impl Report {
             1 => End::Done,
             2 => End::NoMemory,
             3 => End::NoProc,
+            4 => End::Counted,
             _ => End::None,
         }
     }
@@ -199,7 +217,7 @@ impl Report {
     pub(super) fn verdicts(&self) -> &[Verdict] {
         // SAFETY: as above, and within the mapping.
         unsafe {
-            let first = self.start.as_ptr().add(self.verdicts_at()).cast();
+            let first = self.start.as_ptr().add(VERDICTS_AT).cast();
             std::slice::from_raw_parts(first, self.sites)
         }
     }
@@ -209,7 +227,7 @@ impl Report {
         let len = (self.summary().unreached_len as usize).min(self.unreached_room);
         // SAFETY: as above, and within the mapping.
         unsafe {
-            let first = self.start.as_ptr().add(self.unreached_at()).cast();
+            let first = self.start.as_ptr().add(unreached_at(self.sites)).cast();
             std::slice::from_raw_parts(first, len)
         }
     }
@@ -222,9 +240,9 @@ impl Report {
             let start = self.start.as_ptr();
             (
                 &mut *start.cast(),
-                std::slice::from_raw_parts_mut(start.add(self.verdicts_at()).cast(), self.sites),
+                std::slice::from_raw_parts_mut(start.add(VERDICTS_AT).cast(), self.sites),
                 std::slice::from_raw_parts_mut(
-                    start.add(self.unreached_at()).cast(),
+                    start.add(unreached_at(self.sites)).cast(),
                     self.unreached_room,
                 ),
             )
@@ -236,5 +254,32 @@ impl Drop for Report {
     fn drop(&mut self) {
         // SAFETY: our mapping, and nobody uses it any more.
         unsafe { platform::unmap(self.start, self.len()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_copy_has_begun_to_tell_is_forgotten() {
+        let report = Report::new(1_000, 10).and_then(Report::with_holders);
+        let mut report = report.expect("memory");
+        let (summary, verdicts, unreached) = report.parts();
+        summary.blocks.add(8);
+        summary.unreached_len = 1;
+        verdicts[999].held.add(8);
+        unreached[0] = 7;
+        report.finish(End::Counted);
+        assert!(report.end() == End::Counted && report.unreached() == [7]);
+        report.clear();
+        assert!(report.end() == End::None && report.unreached().is_empty());
+        assert_eq!(report.summary().blocks, Sum::default());
+        assert!(
+            report
+                .verdicts()
+                .iter()
+                .all(|verdict| *verdict == Verdict::default())
+        );
     }
 }

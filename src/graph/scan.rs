@@ -1,9 +1,10 @@
 //! One scan, in the copy: find the blocks, mark them, and tell.
 
-use super::array::{self, Array};
+use super::array::{self, Array, Budget};
 use super::blocks::{Block, Blocks};
 use super::components::Components;
-use super::mappings::{Kind, Mappings};
+use super::holding::Holding;
+use super::mappings::Mappings;
 use super::mark::{Mark, Marks};
 use super::report::{End, Report};
 use super::shapes;
@@ -23,9 +24,11 @@ pub(super) struct Job<'a> {
     pub(super) key: u64,
     /// What the scan before found unreached; `None` for the first one.
     pub(super) before: Option<&'a Report>,
+    /// Most bytes that it may take in all to tell who holds what.
+    pub(super) memory: u64,
 }
 
-/// Scans, and writes what it finds.
+/// Scans, and writes what it finds. Who holds what comes last, as far as time and memory allow.
 ///
 /// # Safety
 /// The calling process is a copy, in which nothing else runs.
@@ -33,26 +36,41 @@ pub(super) unsafe fn scan(job: &Job<'_>, report: &mut Report) -> Result<(), End>
     let mappings = Mappings::of_copy(job.own, job.threads)?;
     // SAFETY: the mappings of this very process, in which nothing else runs.
     let blocks = unsafe { Blocks::find(job.recorder, job.scope, &mappings) }?;
-    let mut marks = Marks::new(&blocks)?;
+    let budget = Budget::up_to(job.memory);
+    let sites = report.verdicts().len();
+    let holding = match report.holders {
+        Some(_) => Holding::new(job.recorder, job.threads, &blocks, sites, budget).ok(),
+        None => None,
+    };
+    let mut marks = Marks::new(&blocks, holding)?;
     // SAFETY: as above.
     unsafe {
-        marks.follow_words(job.threads.words(), Mark::Held)?;
-        marks.follow_memory(&mappings.runs, Kind::Strong, Mark::Held, job.key)?;
-        marks.follow_memory(&mappings.runs, Kind::Weak, Mark::Foreign, job.key)?;
+        marks.follow_registers(job.threads.words())?;
+        marks.follow_memory(&mappings.runs, true, job.key)?;
+        marks.follow_memory(&mappings.runs, false, job.key)?;
     }
-    match job.before {
-        None => list_unreached(job, &blocks, &marks.of, report)?,
-        Some(before) => {
-            // SAFETY: as above.
-            unsafe { hold_newly_unreached(job, &blocks, &mut marks, before.unreached()) }?;
-            count(&blocks, &marks.of, report);
-            let components = Components::of(&blocks, &marks.of)?;
-            shapes::tell(&blocks, &components, report)?;
-        }
+    report.parts().0.skipped_bytes = mappings.skipped_bytes;
+    let Some(before) = job.before else {
+        list_unreached(job, &blocks, &marks.of, report)?;
+        report.parts().0.peak_bytes = array::peak_bytes();
+        return Ok(());
+    };
+    // SAFETY: as above.
+    unsafe { hold_newly_unreached(job, &blocks, &mut marks, before.unreached()) }?;
+    count(&blocks, &marks.of, report);
+    let holding = marks.take_holding();
+    {
+        let components = Components::of(&blocks, &marks.of)?;
+        shapes::tell(&blocks, &components, report)?;
     }
-    let (summary, ..) = report.parts();
-    summary.skipped_bytes = mappings.skipped_bytes;
-    summary.peak_bytes = array::peak_bytes();
+    drop(marks);
+    report.parts().0.peak_bytes = array::peak_bytes();
+    report.finish(End::Counted);
+    if let (Some(holding), Some(holders)) = (holding, &mut report.holders) {
+        // Without memory all else is told nevertheless.
+        _ = holding.tell(&blocks, holders);
+        report.parts().0.peak_bytes = array::peak_bytes();
+    }
     Ok(())
 }
 
@@ -88,7 +106,7 @@ fn list_unreached(
 /// that it leads to.
 ///
 /// # Safety
-/// As for [`Marks::follow_words`].
+/// As for [`Marks::follow_registers`].
 unsafe fn hold_newly_unreached(
     job: &Job<'_>,
     blocks: &Blocks,
@@ -104,7 +122,7 @@ unsafe fn hold_newly_unreached(
         while before.next_if(|&known| known < identity).is_some() {}
         if before.peek() != Some(&identity) {
             // SAFETY: passed on.
-            unsafe { marks.follow_block(index as u32, Mark::Held) }?;
+            unsafe { marks.follow_moving(index as u32) }?;
         }
     }
     Ok(())

@@ -130,6 +130,7 @@ pub(crate) fn with_graph() -> Snapshot {
             held: vec![0, 1],
             count: vec![1, 1],
             bytes: vec![500, 24],
+            left_out: NoRoom { count: 1, bytes: 8 },
         }),
         dominators: Some(Dominators {
             parent: vec![-1, 0],
@@ -137,6 +138,7 @@ pub(crate) fn with_graph() -> Snapshot {
             count: vec![0, 1],
             own_bytes: vec![0, 500],
             retained_bytes: vec![500, 500],
+            left_out: NoRoom::default(),
         }),
     };
     Snapshot {

@@ -61,6 +61,9 @@ pub struct Scan {
     pub interrupted_calls: u64,
     /// Bytes of writable memory that were not looked at: devices, files shared with others.
     pub skipped_bytes: u64,
+    /// Whether there was no time or no memory left to tell who holds the rest: roots, edges and dominators
+    /// are absent then.
+    pub holders_left_out: bool,
 }
 
 /// One row for each site with blocks, as columns: its blocks and bytes by verdict. Their sum may
@@ -184,14 +187,16 @@ pub struct LeftOut {
 }
 
 /// Places outside of blocks that point at blocks, as columns. A stack and the thread-locals of a
-/// thread are one row each, a global variable is one for each word.
+/// thread are one row each, a global variable is one for each word. What is too much for that is one row
+/// for its module, or for all of its kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roots {
     /// What it is.
     pub kind: Vec<RootKind>,
     /// Index into the snapshot's modules; that of special frames (0) for what is in no module.
     pub module: Vec<u32>,
-    /// Address of the word in the module's own address space; 0 for what is in no module.
+    /// Address of the word in the module's own address space; 0 for what is in no module, and for all
+    /// those of a module that have no row of their own.
     pub address: Vec<u64>,
     /// Blocks that it points at itself.
     pub count: Vec<u64>,
@@ -213,6 +218,8 @@ pub enum RootKind {
     ThreadLocal,
     /// A register.
     Register,
+    /// None that was seen by the last scan: a pointer was there in the one before.
+    Moving,
     /// Memory that is not the recorder's: a C library's, another allocator's.
     #[default]
     #[serde(other)]
@@ -232,10 +239,26 @@ pub struct Edges {
     pub count: Vec<u64>,
     /// Bytes in the blocks that they point at; twice those of a block that two point at.
     pub bytes: Vec<u64>,
+    /// Pointers that are in no row for want of room, and bytes in what they point at.
+    #[serde(default)]
+    pub left_out: NoRoom,
+}
+
+/// What is in no row for want of room.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NoRoom {
+    /// How many.
+    pub count: u64,
+    /// Bytes in them.
+    pub bytes: u64,
 }
 
 /// The dominator tree, summed by site along each path: a row's blocks would be freed if those of its
 /// parent were.
+///
+/// A way down the tree has no site twice. A block whose site is on its way already, as in a list or a tree of
+/// its like, counts in that row; what it dominates stays below the row where the way has led.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dominators {
     /// Row of the dominator, always before this one; -1 for what no single holder keeps.
@@ -246,6 +269,11 @@ pub struct Dominators {
     pub count: Vec<u64>,
     /// Bytes in them; 0 for roots.
     pub own_bytes: Vec<u64>,
-    /// Bytes in them and in all rows below: what would be freed with them.
+    /// What would be freed with them: bytes in them and in all that they dominate. Rows of one site retain
+    /// nothing in common.
     pub retained_bytes: Vec<u64>,
+    /// Blocks that count in no row's own ones for want of room. What the rows above them retain includes
+    /// them.
+    #[serde(default)]
+    pub left_out: NoRoom,
 }

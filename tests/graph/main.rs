@@ -10,6 +10,7 @@
 
 mod ends;
 mod held;
+mod holders;
 mod inner;
 mod leaked;
 mod load;
@@ -78,6 +79,7 @@ fn main() {
         ("too slow", ends::too_slow),
         ("return", ends::returns_while_it_is_scanned),
         ("terminate", ends::is_terminated_while_it_is_scanned),
+        ("short", holders::short_of_memory),
     ]) {
         return;
     }
@@ -103,6 +105,7 @@ fn main() {
     run("trust", "", "system");
     ends::has_told_why(&run("sampled", "", "system"));
     run("too slow", "", "system");
+    run("short", "", "system");
     for (name, _) in registers::UNSEEN {
         run("program", name, "system");
     }
@@ -193,6 +196,7 @@ fn program() {
         let outside: u64 = graph.sites.foreign_count.iter().sum();
         assert!(outside >= foreign, "{outside} foreign, {foreign} expected");
         assert_eq!(graph.scan.interrupted_calls, 0);
+        holders::add_up(graph);
         if let Some((name, program)) = single
             && sites::can_be_judged(name, graph)
         {

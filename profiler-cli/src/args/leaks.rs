@@ -18,7 +18,11 @@ heaplens::snapshot_graph(). What is found does not change the exit code; with `h
 pub(super) const RETAINED: &str = "\
 Examples:
   heaplens retained heaplens/
-  heaplens retained heaplens/ --owner 'shop::cache::*'";
+  heaplens retained heaplens/ --owner 'shop::cache::*'
+  heaplens retained heaplens/ --owner 'shop::CACHE*' --format json
+
+A program in exact mode leaves a graph with HEAPLENS_GRAPH=exit, or where it calls
+heaplens::snapshot_graph().";
 
 /// Which graph, and where what it tells goes: `heaplens leaks` and `heaplens retained`.
 #[derive(Debug, Args)]

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use heaplens::snapshot::Snapshot;
 use heaplens::snapshot::graph::{Graph, RootKind};
+use heaplens::snapshot::{SPECIAL_MODULE, Snapshot};
 
 use super::{Options, Step, names_of, push_new, read, runs};
-use crate::analysis::heap_graph::reach::Verdict;
+use crate::analysis::heap_graph::reach::{Amount, Verdict};
 use crate::analysis::heap_graph::retained::Retention;
 use crate::analysis::heap_graph::{HeapGraph, Held};
 use crate::error::Error;
@@ -70,10 +70,22 @@ pub fn load_held(
     let graph = newest.heap_graph(&profile, &nodes);
     let names = newest.root_names(options);
     let retention = Retention::new(&profile, &newest.graph, nodes, &names).ok_or_else(|| {
-        let what = "its graph tells what no pointer reaches, and not who holds the rest: the scan has left no \
-                    dominators";
+        let why = match newest.graph.scan.holders_left_out {
+            true => "the scan had no time or no memory left for that",
+            false => "the scan has left no dominators",
+        };
+        let what =
+            format!("its graph tells what no pointer reaches, and not who holds the rest: {why}");
         Error::input(Path::new(&newest.file), what)
     })?;
+    if retention.left_out != Amount::default() {
+        notes.push(format!(
+            "{} blocks with {} have no row of their own, for want of room in the file: they count in what others \
+             retain",
+            units::unsigned_count(retention.left_out.blocks),
+            units::unsigned_bytes(retention.left_out.bytes),
+        ));
+    }
     Ok(Held {
         profile,
         graph,
@@ -161,7 +173,8 @@ impl Newest {
         })
     }
 
-    /// The name of each root that is a variable; or the place in its binary, where no name is known.
+    /// The name of each root that is a variable; or the place in its binary, where no name is known. Address 0
+    /// stands for all variables of a module that have no row of their own.
     fn root_names(&self, options: &Options) -> Vec<Option<String>> {
         let Some(roots) = &self.graph.roots else {
             return Vec::new();
@@ -179,9 +192,13 @@ impl Newest {
         let mut names = variable_names(modules, &places, &options);
         for ((name, &(module, address)), kind) in names.iter_mut().zip(&places).zip(&roots.kind) {
             let path = modules.get(module as usize).map(|module| &module.path);
-            match (kind, path) {
-                (RootKind::Global, Some(path)) if name.is_none() => {
-                    let file = path.rsplit('/').next().unwrap_or(path);
+            let file = path.map(|path| path.rsplit('/').next().unwrap_or(path));
+            match (kind, file) {
+                (RootKind::Global, Some(_)) if module == SPECIAL_MODULE => *name = None,
+                (RootKind::Global, Some(file)) if address == 0 => {
+                    *name = Some(format!("others of {file}"));
+                }
+                (RootKind::Global, Some(file)) if name.is_none() => {
                     *name = Some(format!("{file}+{address:#x}"));
                 }
                 (RootKind::Global, _) => {}

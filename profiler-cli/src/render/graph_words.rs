@@ -239,6 +239,7 @@ pub(super) fn root_kind(kind: RootKind) -> &'static str {
         RootKind::Stack => "the stack of a thread",
         RootKind::ThreadLocal => "a thread-local",
         RootKind::Register => "a register",
+        RootKind::Moving => "a pointer that moved meanwhile",
         RootKind::Foreign => "memory that is not ours",
     }
 }

@@ -15,6 +15,7 @@ struct Document<'a, R: Serialize> {
     schema: &'static str,
     snapshot: JsonSource<'a>,
     totals: JsonReach,
+    left_out: JsonAmount,
     row_count: usize,
     rows: R,
 }
@@ -69,6 +70,7 @@ pub fn write(held: &Held, ranked: &[Retained], rows: usize, out: &mut dyn Write)
             schema: "heaplens-retained-1",
             snapshot: JsonSource::new(&held.graph.source),
             totals: JsonReach::new(&held.graph.totals),
+            left_out: JsonAmount::new(held.retention.left_out),
             row_count: ranked.len(),
             rows: Lazily(|| ranked.iter().take(rows).map(|one| row(held, one))),
         },

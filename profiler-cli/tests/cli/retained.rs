@@ -39,6 +39,7 @@ fn cache() -> Fixture {
                 held: vec![0, 1, 2, 3],
                 count: vec![1, 1_000, 1_000, 2],
                 bytes: vec![20_000, 64_000, 8_000, 500],
+                ..Edges::default()
             });
             graph.dominators = Some(Dominators {
                 parent: vec![-1, 0, 1, 2, -1, 4],
@@ -46,6 +47,7 @@ fn cache() -> Fixture {
                 count: vec![0, 1, 1_000, 1_000, 0, 2],
                 own_bytes: vec![0, 20_000, 64_000, 8_000, 0, 500],
                 retained_bytes: vec![92_000, 92_000, 72_000, 8_000, 500, 500],
+                ..Dominators::default()
             });
         })
         .of(fixture)
@@ -119,6 +121,51 @@ fn a_graph_without_dominators_says_so() {
 }
 
 #[test]
+fn a_scan_without_time_or_memory_for_holders_says_so() {
+    let folder = tempdir().unwrap();
+    let fixture = lost(1, 10).with(|snapshot| {
+        snapshot.graph.as_mut().unwrap().scan.holders_left_out = true;
+    });
+    let file = fixture.write(&folder, "a.json.gz");
+    let line = failure(args!["retained", file]);
+    assert!(
+        line.contains("the scan had no time or no memory left"),
+        "{line}"
+    );
+}
+
+#[test]
+fn what_the_file_had_no_room_for_is_told() {
+    let folder = tempdir().unwrap();
+    let fixture = cache().with(|snapshot| {
+        let graph = snapshot.graph.as_mut().unwrap();
+        graph.dominators.as_mut().unwrap().left_out = NoRoom {
+            count: 12,
+            bytes: 3_000,
+        };
+        let roots = graph.roots.as_mut().unwrap();
+        roots.address[0] = 0;
+        roots.kind[1] = RootKind::Moving;
+    });
+    let file = fixture.write(&folder, "a.json.gz");
+    let output = heaplens(args!["retained", file]);
+    assert!(output.status.success(), "{output:?}");
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        notes.contains("12 blocks with 2.9 KiB have no row of their own"),
+        "{notes}"
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("  static others of shop\n"), "{text}");
+    assert!(
+        text.contains("  a pointer that moved meanwhile\n"),
+        "{text}"
+    );
+    let document = json(args!["retained", file, "--format", "json"]);
+    assert_eq!(amount(&document["left_out"]), [3_000, 12]);
+}
+
+#[test]
 fn what_the_filter_leaves_out_is_no_holder() {
     let folder = tempdir().unwrap();
     let file = cache().write(&folder, "a.json.gz");
@@ -149,6 +196,7 @@ fn list(folder: &TempDir, length: usize) -> PathBuf {
                 held: vec![0, 0],
                 count: vec![1, length as u64 - 1],
                 bytes: vec![16, 16 * (length as u64 - 1)],
+                ..Edges::default()
             });
             let below = |row: usize| 16 * (rows - row.max(1)) as u64;
             graph.dominators = Some(Dominators {
@@ -157,6 +205,7 @@ fn list(folder: &TempDir, length: usize) -> PathBuf {
                 count: (0..rows).map(|row| u64::from(row > 0)).collect(),
                 own_bytes: (0..rows).map(|row| if row == 0 { 0 } else { 16 }).collect(),
                 retained_bytes: (0..rows).map(below).collect(),
+                ..Dominators::default()
             });
         })
         .of(Fixture::new(1).site(&[MAIN, CACHE], 16 * length as i64, length as i64))
@@ -221,6 +270,7 @@ proptest! {
                 held: pointers.iter().map(|pointer| pointer.2).collect(),
                 count: pointers.iter().map(|pointer| pointer.3).collect(),
                 bytes: vec![1; pointers.len()],
+                ..Edges::default()
             });
             graph.dominators = Some(Dominators {
                 parent: parents.clone(),
@@ -228,6 +278,7 @@ proptest! {
                 count: vec![1; rows.len()],
                 own_bytes: own.clone(),
                 retained_bytes: retained,
+                ..Dominators::default()
             });
         });
         let folder = tempdir().unwrap();

@@ -56,10 +56,11 @@ name = "inner"
 edition = "2024"
 "#;
 
-const SOURCES: [(&str, &str); 10] = [
+const SOURCES: [(&str, &str); 11] = [
     ("asynchronous", include_str!("source/asynchronous.rs")),
     ("containers", include_str!("source/containers.rs")),
     ("fallible", include_str!("source/fallible.rs")),
+    ("holders", include_str!("source/holders.rs")),
     ("keep", include_str!("source/keep.rs")),
     ("pod", include_str!("source/pod.rs")),
     ("pulse", include_str!("source/pulse.rs")),

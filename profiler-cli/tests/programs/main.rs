@@ -13,6 +13,7 @@ mod gate;
 mod go_tool;
 #[path = "../../../tests/exits/group.rs"]
 mod group;
+mod holders;
 mod killed_pod;
 mod live;
 mod named;

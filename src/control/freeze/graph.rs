@@ -1,5 +1,6 @@
 //! What a scan of the heap has found, as the columns of a snapshot.
 
+use super::holders;
 use super::rows::Row;
 use crate::control::clock;
 use crate::graph::{self as scan, Found, Shape};
@@ -26,6 +27,13 @@ pub(super) fn graph(found: &Found, rows: &[Row]) -> Graph {
         blocks: blocks.count,
         bytes: blocks.bytes,
     };
+    let (roots, edges, dominators) = match &found.holding {
+        Some(holding) => {
+            let (roots, edges, dominators) = holders::columns(holding, row_of);
+            (Some(roots), Some(edges), Some(dominators))
+        }
+        None => (None, None, None),
+    };
     Graph {
         scan: Scan {
             taken_unix_ms: clock::unix_ms(),
@@ -38,10 +46,13 @@ pub(super) fn graph(found: &Found, rows: &[Row]) -> Graph {
             registers: found.registers,
             interrupted_calls: found.interrupted,
             skipped_bytes: found.skipped_bytes,
+            holders_left_out: found.holding.is_none(),
         },
         sites: verdicts(found, row_of),
         groups,
-        ..Graph::default()
+        roots,
+        edges,
+        dominators,
     }
 }
 

@@ -81,18 +81,20 @@ fn check_groups(groups: &Groups, sites: usize) -> Result<(), Invalid> {
         }
     }
     let left_out = &groups.left_out;
-    for (column, value) in [
+    amounts(&[
         ("graph.groups.left_out.shapes", left_out.shapes),
         ("graph.groups.left_out.instances", left_out.instances),
         ("graph.groups.left_out.blocks", left_out.blocks),
         ("graph.groups.left_out.bytes", left_out.bytes),
-    ] {
-        // Small enough to add the listed ones.
-        if value >= 1 << 62 {
-            return Err(whole(column, "is 2^62 or more".to_owned()));
-        }
+    ])
+}
+
+/// Amounts of what is in no row: small enough to add those that are.
+fn amounts(values: &[(&'static str, u64)]) -> Result<(), Invalid> {
+    match values.iter().find(|(_, value)| *value >= 1 << 62) {
+        Some((column, _)) => Err(whole(column, "is 2^62 or more".to_owned())),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn check_members(members: &Members, sites: usize) -> Result<(), Invalid> {
@@ -133,7 +135,11 @@ fn check_edges(edges: &Edges, sites: usize, roots: usize) -> Result<(), Invalid>
     same_length("graph.edges.held", edges.held.len(), of, rows)?;
     indices("graph.edges.held", &edges.held, "sites", sites)?;
     numbers("graph.edges.count", &edges.count, of, rows)?;
-    numbers("graph.edges.bytes", &edges.bytes, of, rows)
+    numbers("graph.edges.bytes", &edges.bytes, of, rows)?;
+    amounts(&[
+        ("graph.edges.left_out.count", edges.left_out.count),
+        ("graph.edges.left_out.bytes", edges.left_out.bytes),
+    ])
 }
 
 fn check_dominators(tree: &Dominators, sites: usize, roots: usize) -> Result<(), Invalid> {
@@ -144,6 +150,10 @@ fn check_dominators(tree: &Dominators, sites: usize, roots: usize) -> Result<(),
     holders("graph.dominators.holder", &tree.holder, sites, roots)?;
     numbers("graph.dominators.count", &tree.count, of, rows)?;
     numbers("graph.dominators.own_bytes", &tree.own_bytes, of, rows)?;
+    amounts(&[
+        ("graph.dominators.left_out.count", tree.left_out.count),
+        ("graph.dominators.left_out.bytes", tree.left_out.bytes),
+    ])?;
     // What a row retains is in the rows above it too, so these do not add up.
     let column = "graph.dominators.retained_bytes";
     same_length(column, tree.retained_bytes.len(), of, rows)?;

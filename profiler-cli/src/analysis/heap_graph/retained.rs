@@ -78,6 +78,8 @@ pub struct Retention {
     pub labels: Vec<Label>,
     /// Distinct roots.
     pub roots: Vec<Root>,
+    /// Blocks that are in no row's own ones since the file had no room for it, whatever passes the filter.
+    pub left_out: Amount,
     tree: Dominators,
     /// The holder of each row of `tree`.
     holders: Vec<Holder>,
@@ -119,6 +121,10 @@ impl Retention {
         let mut retention = Self {
             labels: labels.finish(),
             roots,
+            left_out: Amount {
+                blocks: tree.left_out.count,
+                bytes: tree.left_out.bytes,
+            },
             holders: Vec::new(),
             tree,
             pointers: Pointers::new(graph.edges.clone().unwrap_or_default()),

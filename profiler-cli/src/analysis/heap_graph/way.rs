@@ -49,6 +49,7 @@ impl Pointers {
             offset,
             count,
             bytes: _,
+            left_out: _,
         } = &self.edges;
         (
             holder[edge],
