@@ -8,18 +8,19 @@ use quantum::drive::write;
 use super::picture::{Line, Picture};
 use super::visitors::Kind;
 use super::windows::{Measured, WINDOW, Windows, times};
-use super::{ALERT, Day, SETTLE, dashboard, evidence};
+use super::{ALERT, Day, Ended, SETTLE, dashboard, evidence};
 
 impl Day {
     /// The same requests as in any other such part.
-    pub(super) fn measure(&self, count: u32) -> Result<Measured, String> {
+    pub(super) fn measure(&self, count: u32) -> Result<Measured, Ended> {
         self.visitors.begin_anew();
         let from = Instant::now();
         std::thread::sleep(WINDOW * count + SETTLE);
         let visits = self.visitors.visits();
+        let of = |kind| Windows::of(&visits, kind, from, count).map_err(Ended::CannotTell);
         Ok(Measured {
-            simple: Windows::of(&visits, Kind::Simple, from, count)?,
-            control: Windows::of(&visits, Kind::Control, from, count)?,
+            simple: of(Kind::Simple)?,
+            control: of(Kind::Control)?,
         })
     }
 

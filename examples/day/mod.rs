@@ -60,10 +60,25 @@ const PROOF: Duration = Duration::from_secs(4 * 3600 / pace::FACTOR);
 /// How long it leaks on where it does not stand out.
 const LEAK_ON: Duration = Duration::from_secs(8);
 /// How often times are taken where they are not back, or the machine is busy.
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 5;
 
 /// The live memory of both services, in bytes.
 const LIVE: &str = "sum(heaplens_live_bytes)";
+
+/// Why the day has ended before its time.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// Something did not come as it should.
+    Wrong(String),
+    /// The machine has too much else to do for times to be compared.
+    CannotTell(String),
+}
+
+impl From<String> for Ended {
+    fn from(error: String) -> Self {
+        Self::Wrong(error)
+    }
+}
 
 /// What the day has, from its beginning to its end.
 struct Day {
@@ -82,8 +97,8 @@ struct Day {
     work: tempfile::TempDir,
 }
 
-/// The whole day. An error says what did not come as it should.
-pub(crate) fn run() -> Result<(), String> {
+/// The whole day.
+pub(crate) fn run() -> Result<(), Ended> {
     let output = output::folder("heaplens-incident-day");
     let mut day = Day::begin(output)?;
     let quiet = day.quiet()?;
@@ -94,7 +109,7 @@ pub(crate) fn run() -> Result<(), String> {
     day.roll_out(leaked_since)?;
     day.proof()?;
     day.quiet_again(&quiet, &leaked)?;
-    day.end()
+    Ok(day.end()?)
 }
 
 impl Day {
@@ -133,7 +148,7 @@ impl Day {
     }
 
     /// Load without complex widgets.
-    fn quiet(&mut self) -> Result<Measured, String> {
+    fn quiet(&mut self) -> Result<Measured, Ended> {
         self.part("quiet");
         self.timeline.add(
             "visitors come through nginx, for simple widgets only",
@@ -266,7 +281,7 @@ impl Day {
 
     /// The same requests as in quiet, with what has leaked: if that is no slower, being back says nothing. On
     /// a busy machine it takes more of the leak to be slower.
-    fn what_has_leaked(&mut self, quiet: &Measured) -> Result<Measured, String> {
+    fn what_has_leaked(&mut self, quiet: &Measured) -> Result<Measured, Ended> {
         for _ in 0..ATTEMPTS {
             self.visitors.ask_for_complex(0);
             std::thread::sleep(SETTLE);
@@ -289,7 +304,9 @@ impl Day {
             self.visitors.ask_for_complex(BUSY_RATE);
             std::thread::sleep(LEAK_ON);
         }
-        Err("cannot tell: the machine is too busy to see the leak in response times".to_owned())
+        Err(Ended::CannotTell(
+            "the machine is too busy to see the leak in response times".to_owned(),
+        ))
     }
 
     /// The fix, one backend after the other, in the busy hours.
@@ -335,7 +352,7 @@ impl Day {
     }
 
     /// The same requests as in quiet.
-    fn quiet_again(&mut self, quiet: &Measured, leaked: &Measured) -> Result<(), String> {
+    fn quiet_again(&mut self, quiet: &Measured, leaked: &Measured) -> Result<(), Ended> {
         self.part("quiet");
         self.visitors.ask_for_complex(0);
         std::thread::sleep(SETTLE);
@@ -368,12 +385,14 @@ impl Day {
                     .timeline
                     .add(format!("not back yet: {p95} ({control})"), ""),
                 Outcome::BusyMachine => {
-                    return Err(format!(
-                        "cannot tell whether response times are back, as the machine has become busier \
+                    return Err(Ended::CannotTell(format!(
+                        "whether response times are back, as the machine has become busier \
                          ({control}): {p95}"
-                    ));
+                    )));
                 }
-                Outcome::Slower | Outcome::NoPower => return Err(format!("{p95} ({control})")),
+                Outcome::Slower | Outcome::NoPower => {
+                    return Err(Ended::Wrong(format!("{p95} ({control})")));
+                }
             }
         }
         Ok(())

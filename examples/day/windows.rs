@@ -34,7 +34,7 @@ impl Windows {
             match times.count() {
                 LEAST.. => Ok(times.p95()),
                 few => Err(format!(
-                    "cannot tell: {few} requests in {} s, the machine stood still",
+                    "{few} requests in {} s, the machine stood still",
                     WINDOW.as_secs()
                 )),
             }

@@ -4,9 +4,13 @@
 //! cargo test --locked --test end_to_end -- --ignored --nocapture --test-threads 1
 //! ```
 //!
-//! They measure response times on an otherwise idle machine, and each judges itself.
+//! They measure response times on an otherwise idle machine, and each judges itself. A machine that has too
+//! much else to do is no failure, and is said.
 
 use std::process::Command;
+
+/// Exit code of an example that cannot measure on this machine.
+const CANNOT_TELL: i32 = 75;
 
 /// Runs an example of this repository in the profile of this test. No package is named, so that nothing is
 /// built again.
@@ -19,7 +23,12 @@ fn run(example: &str, arguments: &[&str]) {
         cargo.arg("--release");
     }
     let status = cargo.arg("--").args(arguments).status();
-    assert!(status.expect("cargo starts").success(), "{example}");
+    let status = status.expect("cargo starts");
+    if status.code() == Some(CANNOT_TELL) {
+        println!("SKIPPED: {example} cannot compare response times on this machine");
+        return;
+    }
+    assert!(status.success(), "{example}: {status}");
 }
 
 #[test]
