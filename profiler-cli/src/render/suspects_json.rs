@@ -117,6 +117,7 @@ pub fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let used = suspects.used.iter();
+    let program = program(suspects);
     json::write(
         out,
         &Document {
@@ -131,8 +132,8 @@ pub fn write(
             tests: suspects.tests,
             recorded_share: recorded_share(suspects),
             losses: losses(suspects),
-            process: program(suspects).as_ref().map(process),
-            limit: limit(suspects, given_limit).map(json_limit),
+            process: program.as_ref().map(process),
+            limit: limit(suspects, program.as_ref(), given_limit).map(json_limit),
             graph: suspects.history.graph.as_ref().map(|graph| Graph {
                 snapshot: JsonSource::new(&graph.source),
                 totals: JsonReach::new(&graph.totals),

@@ -23,13 +23,14 @@ pub fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     verdict(suspects, out)?;
-    if let Some(limit) = limit(suspects, given_limit) {
+    let program = program(suspects);
+    if let Some(limit) = limit(suspects, program.as_ref(), given_limit) {
         let (used, reached) = words::limit(&limit);
         let reached = reached.map_or(String::new(), |reached| format!("; {reached}"));
         writeln!(out, "Limit: {used}{reached}.")?;
     }
-    if let Some(program) = program(suspects) {
-        writeln!(out, "Process: {}.", words::program(&program))?;
+    if let Some(program) = &program {
+        writeln!(out, "Process: {}.", words::program(program))?;
     }
     if let Some(graph) = words::graph(suspects) {
         writeln!(out, "Pointers: {graph}; `heaplens leaks` shows more.")?;

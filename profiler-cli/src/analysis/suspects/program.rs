@@ -37,10 +37,15 @@ pub struct Quantity {
     pub last: i64,
     /// Theil–Sen slope in bytes a second.
     pub rate: f64,
-    /// Whether there is more of it at last than at first, by one percent at least.
-    pub has_grown: bool,
-    /// Whether it has, and that is no chance, by the test of trend.
+    /// Whether it [has grown](Self::has_grown), and that is no chance, by the test of trend.
     pub grows: bool,
+}
+
+impl Quantity {
+    /// Whether there is more of it at last than at first, by one percent at least.
+    pub fn has_grown(&self) -> bool {
+        (self.last - self.first) as f64 >= LEAST_GROWTH * self.first.max(1) as f64
+    }
 }
 
 /// What the process's memory is made of.
@@ -70,14 +75,14 @@ pub fn program(suspects: &Suspects<'_>) -> Option<Program> {
         let values = values?;
         let (first, last) = (*values.first()?, *values.last()?);
         let numbers: Vec<f64> = values.iter().map(|&v| v as f64).collect();
-        let has_grown = (last - first) as f64 >= LEAST_GROWTH * first.max(1) as f64;
-        Some(Quantity {
+        let quantity = Quantity {
             first,
             last,
             rate: theil_sen(times, &numbers).rate,
-            has_grown,
-            grows: has_grown && mann_kendall(&numbers) <= SIGNIFICANT,
-        })
+            grows: false,
+        };
+        let grows = quantity.has_grown() && mann_kendall(&numbers) <= SIGNIFICANT;
+        Some(Quantity { grows, ..quantity })
     };
     let live = quantity(&|header| Some(header.totals.live_bytes))?;
     let allocator = quantity(&|header| bytes(header.memory.allocator_resident_bytes?));
@@ -98,7 +103,7 @@ pub fn program(suspects: &Suspects<'_>) -> Option<Program> {
             None => Diagnosis::FragmentationOrUntracked,
         },
         (_, resident) if times.len() < FULL_SNAPSHOTS => {
-            match live.has_grown || resident.is_some_and(|resident| resident.has_grown) {
+            match live.has_grown() || resident.is_some_and(|resident| resident.has_grown()) {
                 true => Diagnosis::TooEarly,
                 false => Diagnosis::Steady,
             }
@@ -133,15 +138,27 @@ pub struct Limit {
     pub is_by_resident: bool,
 }
 
-/// The limit that was given, else that of the control group.
-pub fn limit(suspects: &Suspects<'_>, given: Option<u64>) -> Option<Limit> {
-    let mut newest_first = suspects.history.snapshots.iter().rev();
-    // Why it was taken does not matter to what was used then.
-    let header = &newest_first
-        .find(|source| !is_at_end(source.header.reason))?
-        .header;
+/// The newest snapshot that tells what is used: why it was taken does not matter to that.
+fn newest<'a>(suspects: &'a Suspects<'_>) -> Option<&'a Header> {
+    let newest_first = suspects.history.snapshots.iter().rev();
+    let mut headers = newest_first.map(|source| &source.header);
+    headers.find(|header| !is_at_end(header.reason))
+}
+
+/// The limit that was given, else that of the control group, in bytes.
+pub fn limit_bytes(suspects: &Suspects<'_>, given: Option<u64>) -> Option<u64> {
+    given.or(newest(suspects)?.memory.cgroup_limit_bytes)
+}
+
+/// The same, and when it is reached, for the process as [`program()`] sees it.
+pub fn limit(
+    suspects: &Suspects<'_>,
+    program: Option<&Program>,
+    given: Option<u64>,
+) -> Option<Limit> {
+    let bytes = limit_bytes(suspects, given)?;
+    let header = newest(suspects)?;
     let memory = &header.memory;
-    let bytes = given.or(memory.cgroup_limit_bytes)?;
     let used = match given {
         None => memory.cgroup_usage_bytes.or(memory.rss_bytes),
         Some(_) => memory.rss_bytes,
@@ -149,7 +166,7 @@ pub fn limit(suspects: &Suspects<'_>, given: Option<u64>) -> Option<Limit> {
     let live = u64::try_from(header.totals.live_bytes).unwrap_or(0);
     let used = used.unwrap_or(live);
     let leaks = suspects.leak_rate();
-    let resident = program(suspects)
+    let resident = program
         .filter(|program| leaks > 0.0 || !program.live.grows)
         .and_then(|program| program.resident)
         .filter(|resident| resident.grows);

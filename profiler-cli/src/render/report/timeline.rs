@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::chart::{self, Scale};
 use super::html::{Name, Text};
-use crate::analysis::suspects::program::limit;
+use crate::analysis::suspects::program::limit_bytes;
 use crate::analysis::suspects::{Class, Series, Suspects};
 use crate::profile::Source;
 use crate::render::{palette, units};
@@ -132,7 +132,7 @@ impl Frame {
     fn new(suspects: &Suspects<'_>, given_limit: Option<u64>, lines: &[Line]) -> Self {
         let values = lines.iter().flat_map(|line| line.values.iter().flatten());
         let y = Scale::from_zero(values.map(|&value| value as f64));
-        let limit = limit(suspects, given_limit).map(|limit| limit.bytes as f64);
+        let limit = limit_bytes(suspects, given_limit).map(|bytes| bytes as f64);
         let limit = limit.filter(|&bytes| bytes <= y.high() * NEAR);
         Self {
             x: Scale::over(suspects.history.seconds()),

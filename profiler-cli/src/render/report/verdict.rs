@@ -22,7 +22,8 @@ pub(super) fn write(
     given_limit: Option<u64>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let limit = limit(suspects, given_limit);
+    let program = program(suspects);
+    let limit = limit(suspects, program.as_ref(), given_limit);
     match words::no_leak(suspects) {
         None => leaks(suspects, limit.as_ref(), out)?,
         Some((verdict, meaning)) => {
@@ -44,8 +45,8 @@ pub(super) fn write(
             writeln!(out, "</dl>")?;
         }
     }
-    if let Some(program) = program(suspects) {
-        let text = words::program(&program);
+    if let Some(program) = &program {
+        let text = words::program(program);
         writeln!(out, "<p class=\"process\">Process: {}.</p>", Text(text))?;
     }
     for loss in losses(suspects) {
