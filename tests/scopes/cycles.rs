@@ -1,6 +1,6 @@
 //! What no pointer reaches any more, found by scans of the process while other tests run in it.
 
-use crate::failures::failing_test;
+use crate::failures::{failing_test, needs_exact_mode};
 use heaplens::snapshot::graph::Role;
 use heaplens::snapshot::{Limits, read};
 use heaplens::testing::{Amount, Scope, assert_no_cycles};
@@ -228,18 +228,7 @@ fn without_a_scope_it_is_of_the_process() {
     }
 }
 
-/// The mode is fixed before `main`, so another one is another process's.
 #[test]
 fn without_exact_mode_it_fails_and_says_so() {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "cycles::loses_somewhere", "--ignored"])
-        .env("HEAPLENS_MODE", "sampled")
-        .output()
-        .unwrap();
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    assert!(!output.status.success(), "{stdout}");
-    assert!(
-        stdout.contains("take HEAPLENS_MODE out of the environment"),
-        "{stdout}"
-    );
+    needs_exact_mode("cycles::loses_somewhere");
 }

@@ -166,11 +166,11 @@ fn a_folder_that_cannot_be_written_is_said() {
     );
 }
 
-/// The mode is fixed before `main`, so another one is another process's.
-#[test]
-fn another_mode_is_no_ground_for_a_scope() {
+/// A test, ignored or not, fails in sampled mode and says what to do. The mode is fixed before `main`, so another
+/// one is another process's.
+pub(crate) fn needs_exact_mode(test: &str) {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "ends::assertions_that_hold"])
+        .args(["--exact", test, "--include-ignored"])
         .env("HEAPLENS_MODE", "sampled")
         .output()
         .unwrap();
@@ -180,4 +180,9 @@ fn another_mode_is_no_ground_for_a_scope() {
         stdout.contains("take HEAPLENS_MODE out of the environment"),
         "{stdout}"
     );
+}
+
+#[test]
+fn another_mode_is_no_ground_for_a_scope() {
+    needs_exact_mode("ends::assertions_that_hold");
 }
