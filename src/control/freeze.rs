@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 #[cfg(feature = "testing")]
 pub(crate) use part::freeze_sites;
 use rows::Row;
+use std::io;
 use std::time::Duration;
 
 static AGE_BINS: Mutex<Option<AgeBins>> = Mutex::new(None);
@@ -35,13 +36,24 @@ pub(crate) fn tick(uptime: Duration) {
     recorder::refresh_modules();
 }
 
-/// Address space that must be left before a snapshot is begun: a little more than it takes, reading and
-/// writing, so that memory hardly ever runs out in its midst. `tests/snapshot_memory.rs` holds it to that.
-pub(crate) fn address_space_wanted() -> usize {
+/// Makes sure of the address space that must be left before a snapshot is begun: a little more than it takes,
+/// reading and writing, since a lack of it in the midst ends the process. `tests/snapshot_memory.rs` holds it
+/// to that.
+pub(crate) fn ensure_room() -> io::Result<()> {
     const BESIDE: usize = 4 << 20;
     const FOR_EACH_NODE: usize = 128;
     let nodes = recorder::global().map_or(0, |recorder| recorder.walker.tree.len());
-    BESIDE + nodes * FOR_EACH_NODE
+    let wanted = BESIDE + nodes * FOR_EACH_NODE;
+    if platform::has_address_space(wanted) {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::OutOfMemory,
+        format!(
+            "it takes {} MiB of memory, which are not left",
+            wanted >> 20
+        ),
+    ))
 }
 
 /// The totals alone, without a peak: without waiting for counters that move, and without a list of

@@ -16,8 +16,8 @@ use super::store::Store;
 use super::triggers::Triggers;
 use super::{SnapshotError, clock, freeze, process_memory, program, stderr, termination};
 use crate::graph::Found;
+use crate::recorder;
 use crate::snapshot::{Header, Losses, Program, Reason, Snapshot, Totals, reason_slug};
-use crate::{platform, recorder};
 use parking_lot::Mutex;
 use std::cell::Cell;
 use std::io;
@@ -318,7 +318,7 @@ impl Keeper {
     fn hold(&mut self, label: Option<&str>) -> Result<Snapshot, SnapshotError> {
         self.tick();
         let held = catch_unwind(AssertUnwindSafe(|| {
-            has_room()?;
+            freeze::ensure_room()?;
             Ok(self.freeze(Reason::Request, label))
         }));
         let mut snapshot = held
@@ -337,7 +337,7 @@ impl Keeper {
         };
         // First of all, since a folder that cannot be written needs no snapshot.
         let folder = self.store.open()?;
-        has_room()?;
+        freeze::ensure_room()?;
         let mut sequence = self.sequence + 1;
         let mut snapshot: Option<Snapshot> = None;
         for _ in 0..NAMES_TRIED {
@@ -387,19 +387,4 @@ impl Keeper {
         super::status::peak(self.peak_live_bytes);
         snapshot
     }
-}
-
-/// Whether there is address space for a snapshot: a lack of it ends the process.
-fn has_room() -> io::Result<()> {
-    let wanted = freeze::address_space_wanted();
-    if platform::has_address_space(wanted) {
-        return Ok(());
-    }
-    Err(io::Error::new(
-        io::ErrorKind::OutOfMemory,
-        format!(
-            "it takes {} MiB of memory, which are not left",
-            wanted >> 20
-        ),
-    ))
 }

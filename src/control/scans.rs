@@ -188,6 +188,14 @@ pub(crate) fn scan_scope(
             "only in exact mode are all blocks known: start the program with HEAPLENS_MODE=exact",
         ));
     };
+    let _only = loop {
+        match ONE.try_lock_for(LOOK) {
+            Some(only) => break only,
+            None if give_up() => return Err(io_error(ScanError::Interrupted)),
+            None => {}
+        }
+    };
+    // Now that no other scan takes memory.
     let totals = freeze::totals_now().unwrap_or_default();
     let blocks = u64::try_from(totals.live_count).unwrap_or(0);
     let limits = Limits {
@@ -196,13 +204,6 @@ pub(crate) fn scan_scope(
         blocks,
         memory: check_room(blocks, limit)?,
         give_up,
-    };
-    let _only = loop {
-        match ONE.try_lock_for(LOOK) {
-            Some(only) => break only,
-            None if give_up() => return Err(io_error(ScanError::Interrupted)),
-            None => {}
-        }
     };
     graph::scan_twice(recorder, &limits).map_err(io_error)
 }
@@ -217,8 +218,8 @@ pub fn scan_within(time: Duration) -> io::Result<()> {
     recorder::as_own(|| scan_scope(NO_SCOPE, None, time, || false)).map(drop)
 }
 
-/// What the copy takes for itself, and what the program comes to have twice by writing to its memory meanwhile, must be left:
-/// who has no room is killed, and perhaps it is the program. Returns how much the copy may take.
+/// What the copy takes for itself, and what the program comes to have twice by writing to its memory meanwhile,
+/// must be left: who has no room is killed, and perhaps it is the program. Returns how much the copy may take.
 fn check_room(blocks: u64, limit: Option<u64>) -> io::Result<u64> {
     const FOR_EACH_BLOCK: u64 = 72;
     const BESIDE: u64 = 16 << 20;
