@@ -7,7 +7,7 @@ use crate::tables::scopes::{NO_SCOPE, ScopeId};
 use crate::tables::site_tree::NodeId;
 
 /// Bytes of the header before a block.
-const HEADER: u64 = crate::recorder::HEADER as u64;
+pub(super) const HEADER: u64 = crate::recorder::HEADER as u64;
 
 /// Bits of a size in [`Block::packed`]; above them stands the site.
 const SIZE_BITS: u32 = 40;

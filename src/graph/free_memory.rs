@@ -1,12 +1,21 @@
-//! Memory that the C library's allocator has taken back, told by what glibc writes into it: words in it
-//! are left over, and hold nothing. The same of its arenas, which list this memory: a piece of it begins with the
-//! last word of the block before, so the lists point at blocks.
+//! Memory that an allocator has taken back: words in it are left over, and hold nothing.
 //!
-//! Each pattern proves itself: a random key of the process, lists that lead back, a size that ends where
-//! the mapping ends. What matches none is taken for memory in use. With another C library nothing matches.
+//! That of the C library's is told by what glibc writes into it. The same of its arenas, which list this memory: a
+//! piece of it begins with the last word of the block before, so the lists point at blocks. Each pattern
+//! proves itself: a random key of the process, lists that lead back, a size that ends where the mapping ends.
+//! With another C library nothing matches.
+//!
+//! That of other allocators is told by the seals that blocks are left with, to the end of a page: what lies in
+//! the next one may have been mapped anew. Where C programs get memory of the same allocator, one of
+//! their blocks may have a seal within that nobody has written over; so not over glibc's, and not where the C
+//! library's is not glibc's: it may be the program's own.
+//!
+//! What matches nothing is taken for memory in use.
 
-use super::blocks::Blocks;
+use super::blocks::{Block, Blocks, HEADER};
+use super::mappings::PAGE;
 use crate::platform;
+use crate::recorder::Recorder;
 
 /// Bytes of a chunk before its memory: the size stands in the second word.
 const CHUNK_HEADER: u64 = 16;
@@ -27,27 +36,76 @@ const FIRST_LIST: u64 = 112;
 const LISTS: u64 = 127;
 const ARENA: u64 = FIRST_LIST + LISTS * 16;
 
+/// Of this many blocks it is seen whose chunks they are, and one in so many of them tells.
+const LOOKED_AT: usize = 4_096;
+const TELLING: usize = 64;
+
 /// Finds free memory.
 #[derive(Clone, Copy)]
 pub(super) struct FreeMemory<'b> {
     blocks: &'b Blocks,
     /// What stands in memory that a thread keeps for itself; 0 where unknown.
     key: u64,
+    /// Knows the seals, where these tell.
+    recorder: Option<&'b Recorder>,
 }
 
 impl<'b> FreeMemory<'b> {
-    pub(super) fn new(blocks: &'b Blocks, key: u64) -> Self {
-        Self { blocks, key }
+    pub(super) fn new(blocks: &'b Blocks, recorder: &'b Recorder, key: u64) -> Self {
+        let without_seals = Self {
+            blocks,
+            key,
+            recorder: None,
+        };
+        let are_telling = key != 0 && !without_seals.blocks_are_chunks();
+        Self {
+            recorder: are_telling.then_some(recorder),
+            ..without_seals
+        }
     }
 
-    /// Where the free memory ends that begins at a multiple of 16, or the arena, if one does. `until` is
+    /// Where the free memory ends that begins at a multiple of 8, or the arena, if one does. `until` is
     /// where memory that is in use begins. `heap_end` is where the mapping ends, if it may be a heap.
     #[inline]
     pub(super) fn end(self, at: u64, until: u64, heap_end: Option<u64>) -> Option<u64> {
+        let sealed = heap_end.and_then(|_| self.sealed_end(at, until));
+        if sealed.is_some() || !at.is_multiple_of(16) {
+            return sealed;
+        }
         if self.is_arena(at) {
             return Some((at + ARENA).min(until));
         }
         self.chunk_end(at, until, heap_end?)
+    }
+
+    /// Where a block ends that was freed, whose header begins here, or its first page.
+    #[inline]
+    fn sealed_end(self, at: u64, until: u64) -> Option<u64> {
+        let (recorder, start) = (self.recorder?, at + HEADER);
+        if start > until {
+            return None;
+        }
+        // SAFETY: what lies before `until` is there, and a header is.
+        let size = unsafe { recorder.find_freed(start) }?;
+        let page_end = (start - 1 | (PAGE - 1)) + 1;
+        let end = (start + size).next_multiple_of(8);
+        Some(end.min(page_end).min(until))
+    }
+
+    /// Whether blocks are chunks of glibc's: the size of one stands in front of it.
+    fn blocks_are_chunks(self) -> bool {
+        let all = &self.blocks.list;
+        let is_chunk = |block: &Block| {
+            let least = (block.size() + HEADER + 8)
+                .next_multiple_of(16)
+                .max(SMALLEST);
+            let size = self.word(block.header() - 8).map(|word| word & !FLAGS);
+            // What is left of a larger one and too small for another is a part of it.
+            size == Some(least) || size == Some(least + 16)
+        };
+        let looked_at = all.iter().step_by((all.len() / LOOKED_AT).max(1));
+        let chunks = looked_at.clone().filter(|block| is_chunk(block)).count();
+        chunks * TELLING > looked_at.count()
     }
 
     /// Whether an arena begins here: all of its lists are empty, and point at themselves, or lead there and

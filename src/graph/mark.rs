@@ -72,7 +72,7 @@ impl<'b> Marks<'b> {
     }
 
     /// Marks what memory outside of blocks points at, and all that is reached from there: strong memory, or
-    /// all other. `key` tells free memory of the C library.
+    /// all other, without what is `free`.
     ///
     /// # Safety
     /// The runs are those that the blocks were found in, as they were then.
@@ -80,9 +80,8 @@ impl<'b> Marks<'b> {
         &mut self,
         runs: &[Run],
         is_strong: bool,
-        key: u64,
+        free: FreeMemory<'_>,
     ) -> Result<(), NoMemory> {
-        let free = FreeMemory::new(self.blocks, key);
         for run in runs.iter().filter(|run| run.kind.is_strong() == is_strong) {
             let mut at = run.start;
             let mut next = self.blocks.first_after(at);
@@ -92,9 +91,7 @@ impl<'b> Marks<'b> {
                 let until = block.map_or(run.end, |block| block.header().min(run.end));
                 while at < until {
                     let heap_end = (!is_strong).then_some(run.mapping_end);
-                    if at % 16 == 0
-                        && let Some(end) = free.end(at, until, heap_end)
-                    {
+                    if let Some(end) = free.end(at, until, heap_end) {
                         at = end;
                         continue;
                     }

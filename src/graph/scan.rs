@@ -3,6 +3,7 @@
 use super::array::{self, Array, Budget};
 use super::blocks::{Block, Blocks};
 use super::components::Components;
+use super::free_memory::FreeMemory;
 use super::holding::Holding;
 use super::mappings::Mappings;
 use super::mark::{Mark, Marks};
@@ -42,12 +43,13 @@ pub(super) unsafe fn scan(job: &Job<'_>, report: &mut Report) -> Result<(), End>
         Some(_) => Holding::new(job.recorder, job.threads, &blocks, sites, budget).ok(),
         None => None,
     };
+    let free = FreeMemory::new(&blocks, job.recorder, job.key);
     let mut marks = Marks::new(&blocks, holding)?;
     // SAFETY: as above.
     unsafe {
         marks.follow_registers(job.threads.words())?;
-        marks.follow_memory(&mappings.runs, true, job.key)?;
-        marks.follow_memory(&mappings.runs, false, job.key)?;
+        marks.follow_memory(&mappings.runs, true, free)?;
+        marks.follow_memory(&mappings.runs, false, free)?;
     }
     report.parts().0.skipped_bytes = mappings.skipped_bytes;
     let Some(before) = job.before else {

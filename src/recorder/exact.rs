@@ -92,9 +92,11 @@ pub(crate) unsafe fn dealloc<A: GlobalAlloc>(
     // SAFETY: a block of ours has a header. For any other, the words before it are read only:
     // they are the inner allocator's own bookkeeping or a neighbour's end.
     let known = unsafe { header::read(block, recorder.key) };
-    if known.is_some_and(|known| recorder.count_out_at_once(known, layout.size())) {
+    if let Some((known, seal)) = known
+        && recorder.count_out_at_once(known, layout.size())
+    {
         // SAFETY: passed on.
-        return unsafe { release(inner, block, layout) };
+        return unsafe { release(inner, block, layout, seal) };
     }
     // SAFETY: passed on.
     unsafe { dealloc_counting(recorder, inner, block, layout) }
@@ -114,14 +116,14 @@ unsafe fn dealloc_counting<A: GlobalAlloc>(
     layout: Layout,
 ) {
     // SAFETY: as in `dealloc`.
-    let Some(known) = (unsafe { header::read(block, recorder.key) }) else {
+    let Some((known, seal)) = (unsafe { header::read(block, recorder.key) }) else {
         recorder.losses.foreign_free();
         // SAFETY: not ours, so the inner allocator's as it is.
         return unsafe { inner.dealloc(block, layout) };
     };
     recorder.count_out(known, layout.size());
     // SAFETY: passed on.
-    unsafe { release(inner, block, layout) };
+    unsafe { release(inner, block, layout, seal) };
 }
 
 /// Gives a block with a header back.
@@ -129,11 +131,11 @@ unsafe fn dealloc_counting<A: GlobalAlloc>(
 /// # Safety
 /// The block was made by [`alloc`] or [`realloc`] with this layout.
 #[inline(always)]
-unsafe fn release<A: GlobalAlloc>(inner: &A, block: *mut u8, layout: Layout) {
+unsafe fn release<A: GlobalAlloc>(inner: &A, block: *mut u8, layout: Layout, seal: u64) {
     // SAFETY: so it has this very outer layout.
     unsafe {
         let outer = header::with_header_unchecked(layout);
-        header::clear(block);
+        header::clear(block, seal);
         inner.dealloc(block.sub(header::offset(layout)), outer);
     }
 }
@@ -150,7 +152,7 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
     call: &CallRecord,
 ) -> *mut u8 {
     // SAFETY: as in `dealloc`.
-    let Some(known) = (unsafe { header::read(block, recorder.key) }) else {
+    let Some((known, seal)) = (unsafe { header::read(block, recorder.key) }) else {
         recorder.losses.foreign_free();
         // SAFETY: not ours, so the inner allocator's as it is.
         return unsafe { forward_realloc(inner, block, layout, new_size) };
@@ -166,7 +168,7 @@ pub(crate) unsafe fn realloc<A: GlobalAlloc>(
     // since the inner allocator may leave the old bytes where the block was.
     unsafe {
         let outer = header::with_header_unchecked(layout);
-        header::clear(block);
+        header::clear(block, seal);
         let start = forward_realloc(inner, block.sub(offset), outer, new_outer.size());
         if start.is_null() {
             header::write(block, recorder.key, layout.size(), known);

@@ -1,10 +1,11 @@
 //! The 16 bytes in front of each block in exact mode.
 //!
 //! Word 0: the site in the low 20 bits, the scope in the next 12, a check in the high half. Word 1:
-//! the size in the low 40 bits, the birth tick in the high 24. The check is a hash of the block's own address and size
-//! with a random key of the process. It tells our blocks from others on free, and lets a scan of
-//! memory find every live block; so it is cleared before a block is freed, and replaced while it
-//! moves, since allocators leave the old bytes behind.
+//! the size in the low 40 bits, the birth tick in the high 24. The check is the high half of the seal, a hash of
+//! the block's own address and size with a random key of the process. It tells our blocks from others on
+//! free, and lets a scan of memory find every live block; so it is cleared before a block is freed, and
+//! replaced while it moves, since allocators leave the old bytes behind. A freed block has its seal in word 1,
+//! from which a scan gets its size, until somebody writes there.
 //!
 //! Nothing here allocates, counts, or decides what a header means.
 
@@ -86,7 +87,7 @@ pub(crate) unsafe fn with_header_unchecked(layout: Layout) -> Layout {
 #[inline(always)]
 pub(crate) unsafe fn write(block: *mut u8, key: u64, size: usize, header: Header) {
     let sizes = (size as u64).min(SIZE_MASK) | u64::from(header.birth) << 40;
-    let check = check(block as u64, sizes & SIZE_MASK, key);
+    let check = check(seal(block as u64, sizes & SIZE_MASK, key));
     // SAFETY: the caller vouches for both words.
     unsafe {
         let words = block.cast::<u64>();
@@ -97,22 +98,23 @@ pub(crate) unsafe fn write(block: *mut u8, key: u64, size: usize, header: Header
     }
 }
 
-/// The header of a block, or `None` where there is none of ours.
+/// The header of a block and its seal, or `None` where there is none of ours.
 ///
 /// # Safety
 /// The 16 bytes before `block` are readable, and `block` is a multiple of 8.
 #[inline(always)]
-pub(crate) unsafe fn read(block: *mut u8, key: u64) -> Option<Header> {
+pub(crate) unsafe fn read(block: *mut u8, key: u64) -> Option<(Header, u64)> {
     // SAFETY: the caller vouches for both words.
     let (sizes, place) = unsafe {
         let words = block.cast::<u64>();
         (words.sub(1).read(), words.sub(2).read())
     };
-    let expected = check(block as u64, sizes & SIZE_MASK, key);
-    ((place >> 32) as u32 == expected).then_some(Header {
+    let seal = seal(block as u64, sizes & SIZE_MASK, key);
+    let header = Header {
         place: place as u32,
         birth: (sizes >> 40) as u32,
-    })
+    };
+    ((place >> 32) as u32 == check(seal)).then_some((header, seal))
 }
 
 /// Size and site of the block at this address, or `None` where there is none of ours; and a number that
@@ -131,7 +133,7 @@ pub(super) unsafe fn find(block: *const u8, key: u64) -> Option<(u64, NodeId, u6
     // SAFETY: as above.
     let sizes = unsafe { block.cast::<u64>().sub(1).read() };
     let size = sizes & SIZE_MASK;
-    let is_ours = (place >> 32) as u32 == check(block as u64, size, key);
+    let is_ours = (place >> 32) as u32 == check(seal(block as u64, size, key));
     is_ours.then_some((size, place as u32 % (1 << SITE_BITS), place ^ sizes))
 }
 
@@ -145,23 +147,51 @@ pub(super) unsafe fn scope(block: *const u8) -> ScopeId {
     place >> SITE_BITS
 }
 
-/// Makes the block invisible to [`read`] and to scans.
+/// Makes the block invisible to [`read`] and [`find`], and known to [`find_freed`].
 ///
 /// # Safety
 /// As for [`write`].
 #[inline(always)]
-pub(crate) unsafe fn clear(block: *mut u8) {
-    // SAFETY: the caller vouches for the word. Volatile, since a store to memory that is about to
-    // be freed is dead to the compiler.
-    unsafe { block.cast::<u32>().sub(3).write_volatile(0) };
+pub(crate) unsafe fn clear(block: *mut u8, seal: u64) {
+    // SAFETY: the caller vouches for the words. Volatile, since stores to memory that is about to
+    // be freed are dead to the compiler.
+    unsafe {
+        block.cast::<u32>().sub(3).write_volatile(0);
+        block.cast::<u64>().sub(1).write_volatile(seal);
+    }
 }
 
-/// A keyed hash of address and size (the multiplier is that of splitmix64); never 0, which means
-/// cleared.
+/// The size of the block that was freed at this address, if one was and its word still stands.
+///
+/// # Safety
+/// The 8 bytes before `block` are readable, and `block` is a multiple of 8.
 #[inline(always)]
-fn check(block: u64, size: u64, key: u64) -> u32 {
-    let hash = (block ^ size.rotate_left(17) ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (hash >> 32) as u32 | 1
+pub(super) unsafe fn find_freed(block: *const u8, key: u64) -> Option<u64> {
+    // SAFETY: the caller vouches for the word.
+    let seal = unsafe { block.cast::<u64>().sub(1).read() };
+    let size = (seal.wrapping_mul(INVERSE) ^ block as u64 ^ key).rotate_right(ROTATION);
+    (size <= LARGEST_FREED).then_some(size)
+}
+
+/// The multiplier of splitmix64, and what undoes it.
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+const INVERSE: u64 = 0xf1de_83e1_9937_733d;
+const _: () = assert!(MULTIPLIER.wrapping_mul(INVERSE) == 1);
+const ROTATION: u32 = 17;
+
+/// Freed blocks are told up to this size: of all other words one in 2^43 looks like one.
+const LARGEST_FREED: u64 = 1 << 20;
+
+/// A keyed hash of address and size, of which both can be had back with the key.
+#[inline(always)]
+fn seal(block: u64, size: u64, key: u64) -> u64 {
+    (block ^ size.rotate_left(ROTATION) ^ key).wrapping_mul(MULTIPLIER)
+}
+
+/// The part of a seal by which a live block is known; never 0, which means cleared.
+#[inline(always)]
+fn check(seal: u64) -> u32 {
+    (seal >> 32) as u32 | 1
 }
 
 #[cfg(test)]
@@ -180,10 +210,17 @@ mod tests {
             // SAFETY: in the middle of `memory`, aligned.
             unsafe {
                 write(block, 42, size, header);
-                assert_eq!(read(block, 42), Some(header));
+                let (known, seal) = read(block, 42).expect("its own key");
+                assert_eq!(known, header);
                 assert_eq!(read(block, 43), None);
-                clear(block);
+                assert_eq!(find_freed(block, 42), None);
+                clear(block, seal);
                 assert_eq!(read(block, 42), None);
+                assert_eq!(find(block, 42), None);
+                let is_told = size as u64 <= LARGEST_FREED;
+                assert_eq!(find_freed(block, 42), is_told.then_some(size as u64));
+                assert_eq!(find_freed(block, 43), None);
+                assert_eq!(find_freed(block.sub(8), 42), None);
             }
         }
     }

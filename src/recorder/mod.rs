@@ -315,6 +315,16 @@ impl Recorder {
         unsafe { header::find(block as *const u8, self.key) }
     }
 
+    /// The size of the block of exact mode that was freed at this address, as long as its memory tells.
+    ///
+    /// # Safety
+    /// As for [`Self::find_block`].
+    #[inline(always)]
+    pub(crate) unsafe fn find_freed(&self, block: u64) -> Option<u64> {
+        // SAFETY: passed on.
+        unsafe { header::find_freed(block as *const u8, self.key) }
+    }
+
     /// Whether a block was allocated in a scope, or in one within it.
     ///
     /// # Safety
