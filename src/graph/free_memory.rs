@@ -36,6 +36,9 @@ const FIRST_LIST: u64 = 112;
 const LISTS: u64 = 127;
 const ARENA: u64 = FIRST_LIST + LISTS * 16;
 
+/// What an allocator gives out begins at a multiple of this: `malloc` has to.
+const GRAIN: u64 = 16;
+
 /// Of this many blocks it is seen whose chunks they are, and one in so many of them tells.
 const LOOKED_AT: usize = 4_096;
 const TELLING: usize = 64;
@@ -88,8 +91,20 @@ impl<'b> FreeMemory<'b> {
         // SAFETY: what lies before `until` is there, and a header is.
         let size = unsafe { recorder.find_freed(start) }?;
         let page_end = (start - 1 | (PAGE - 1)) + 1;
-        let end = (start + size).next_multiple_of(8);
+        let end = (start + size).next_multiple_of(GRAIN);
         Some(end.min(page_end).min(until))
+    }
+
+    /// Where memory that may be in use begins behind a block, if it does before the next header. Where the
+    /// next block is nearer than this one is long, there is no room for another one of the same size between
+    /// them.
+    #[inline]
+    pub(super) fn end_behind(self, block: Block, next_header: u64) -> u64 {
+        let is_too_narrow = next_header.saturating_sub(block.end()) < block.size() + HEADER;
+        match self.recorder {
+            Some(_) if is_too_narrow => next_header,
+            _ => block.end().next_multiple_of(GRAIN),
+        }
     }
 
     /// Whether blocks are chunks of glibc's: the size of one stands in front of it.

@@ -110,7 +110,10 @@ impl<'b> Marks<'b> {
                     at += 8;
                 }
                 at = match block {
-                    Some(block) if block.header() < run.end => block.end().next_multiple_of(8),
+                    Some(block) if block.header() < run.end => {
+                        let follows = self.blocks.list.get(next + 1);
+                        free.end_behind(block, follows.map_or(u64::MAX, |block| block.header()))
+                    }
                     _ => run.end,
                 };
                 next += 1;
