@@ -84,27 +84,45 @@ impl<'b> FreeMemory<'b> {
     /// Where a block ends that was freed, whose header begins here, or its first page.
     #[inline]
     fn sealed_end(self, at: u64, until: u64) -> Option<u64> {
-        let (recorder, start) = (self.recorder?, at + HEADER);
-        if start > until {
-            return None;
-        }
-        // SAFETY: what lies before `until` is there, and a header is.
-        let size = unsafe { recorder.find_freed(start) }?;
+        let size = self.sealed(at, until)?;
+        let start = at + HEADER;
         let page_end = (start - 1 | (PAGE - 1)) + 1;
-        let end = (start + size).next_multiple_of(GRAIN);
+        let end = self.behind(start + size, size, until);
         Some(end.min(page_end).min(until))
     }
 
-    /// Where memory that may be in use begins behind a block, if it does before the next header. Where the
-    /// next block is nearer than this one is long, there is no room for another one of the same size between
-    /// them.
+    /// The size of a block that was freed, whose header begins here.
     #[inline]
-    pub(super) fn end_behind(self, block: Block, next_header: u64) -> u64 {
-        let is_too_narrow = next_header.saturating_sub(block.end()) < block.size() + HEADER;
-        match self.recorder {
-            Some(_) if is_too_narrow => next_header,
-            _ => block.end().next_multiple_of(GRAIN),
+    fn sealed(self, at: u64, until: u64) -> Option<u64> {
+        let (recorder, start) = (self.recorder?, at + HEADER);
+        // SAFETY: what lies before `until` is there, and so the header.
+        (start <= until).then(|| unsafe { recorder.find_freed(start) })?
+    }
+
+    /// Where memory that may be in use begins behind a block. `until` is the next header, or the end of what is
+    /// there.
+    #[inline]
+    pub(super) fn end_behind(self, block: Block, until: u64) -> u64 {
+        match block.end() < until {
+            true => self.behind(block.end(), block.size(), until),
+            false => until,
         }
+    }
+
+    /// The same behind a block that is in use or was. Where the next one begins nearer than this one is long,
+    /// nothing is between them: there is no room for another one of its size, or for a page.
+    #[inline]
+    fn behind(self, end: u64, size: u64, until: u64) -> u64 {
+        let from = end.next_multiple_of(8);
+        let room = (size + HEADER).min(PAGE);
+        let next = self.recorder.and_then(|_| {
+            (from..until)
+                .step_by(8)
+                .take((room / 8) as usize)
+                .find(|&at| self.sealed(at, until).is_some())
+                .or((until.saturating_sub(from) < room).then_some(until))
+        });
+        next.unwrap_or(end.next_multiple_of(GRAIN))
     }
 
     /// Whether blocks are chunks of glibc's: the size of one stands in front of it.

@@ -112,7 +112,8 @@ impl<'b> Marks<'b> {
                 at = match block {
                     Some(block) if block.header() < run.end => {
                         let follows = self.blocks.list.get(next + 1);
-                        free.end_behind(block, follows.map_or(u64::MAX, |block| block.header()))
+                        let until = follows.map_or(run.end, |block| block.header().min(run.end));
+                        free.end_behind(block, until)
                     }
                     _ => run.end,
                 };
