@@ -6,7 +6,7 @@
 //! With another C library nothing matches.
 //!
 //! That of other allocators is told by the seals that blocks are left with, to the end of a page: what lies in
-//! the next one may have been mapped anew. Where C programs get memory of the same allocator, one of
+//! the next one may have been mapped anew; and by what mimalloc writes into what it has not given out. Where C programs get memory of the same allocator, one of
 //! their blocks may have a seal within that nobody has written over; so not over glibc's, and not where the C
 //! library's is not glibc's: it may be the program's own.
 //!
@@ -72,8 +72,12 @@ impl<'b> FreeMemory<'b> {
     #[inline]
     pub(super) fn end(self, at: u64, until: u64, heap_end: Option<u64>) -> Option<u64> {
         let sealed = heap_end.and_then(|_| self.sealed_end(at, until));
-        if sealed.is_some() || !at.is_multiple_of(16) {
+        if sealed.is_some() || !at.is_multiple_of(GRAIN) {
             return sealed;
+        }
+        let chained = heap_end.and_then(|_| self.chained_end(at, until));
+        if chained.is_some() {
+            return chained;
         }
         if self.is_arena(at) {
             return Some((at + ARENA).min(until));
@@ -97,6 +101,23 @@ impl<'b> FreeMemory<'b> {
         let (recorder, start) = (self.recorder?, at + HEADER);
         // SAFETY: what lies before `until` is there, and so the header.
         (start <= until).then(|| unsafe { recorder.find_freed(start) })?
+    }
+
+    /// Where the first of several pieces ends that are free and of one size, in a page that has blocks: each
+    /// begins with the address of the next, as mimalloc leaves those that nobody has had since it cut a page into
+    /// this size.
+    #[inline]
+    fn chained_end(self, at: u64, until: u64) -> Option<u64> {
+        self.recorder?;
+        let size = self.word(at)?.wrapping_sub(at);
+        let next = at.checked_add(size)?;
+        let is_piece = (HEADER..=PAGE).contains(&size) && size % GRAIN == 0 && next <= until;
+        if !is_piece || self.word(next) != next.checked_add(size) {
+            return None;
+        }
+        let page = at & !(PAGE - 1);
+        let block = self.blocks.list.get(self.blocks.first_after(page))?;
+        (block.header() < page + PAGE).then_some(next)
     }
 
     /// Where memory that may be in use begins behind a block. `until` is the next header, or the end of what is
