@@ -155,8 +155,16 @@ impl Blocks {
 
     /// Whether the page of an address is there.
     #[inline]
-    pub(super) fn is_there(&self, address: u64) -> bool {
+    fn is_there(&self, address: u64) -> bool {
         self.pages.is_there(address)
+    }
+
+    /// The word at an address, if it is aligned and there.
+    #[inline]
+    pub(super) fn word(&self, address: u64) -> Option<u64> {
+        // SAFETY: an aligned word in a page that is there, of a process in which nothing else runs.
+        (address.is_multiple_of(8) && self.is_there(address))
+            .then(|| unsafe { (address as *const u64).read() })
     }
 
     /// The block before which a run of memory begins, or which it begins in.

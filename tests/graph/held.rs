@@ -1,6 +1,8 @@
 //! Programs whose blocks are all held by somebody.
 
+use crate::inner::Inner;
 use crate::{Build, Program};
+use std::alloc::{GlobalAlloc, Layout};
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, LinkedList, VecDeque};
@@ -12,7 +14,7 @@ use std::sync::atomic::{AtomicPtr, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-pub(crate) const ALL: [Build; 33] = [
+pub(crate) const ALL: [Build; 35] = [
     ("boxes", || {
         kept((0..1_000).map(Box::new).collect::<Vec<Box<u64>>>())
     }),
@@ -100,6 +102,8 @@ pub(crate) const ALL: [Build; 33] = [
     ("tokio", tokio_tasks),
     ("c-memory", c_memory),
     ("mapped-c-memory", mapped_c_memory),
+    ("pool-of-a-c-program", pool_of_c),
+    ("memory-of-the-inner-allocator", memory_of_inner),
     ("pthread-key", pthread_key),
     ("mapped-buffer", || mapped(libc::MAP_PRIVATE)),
     ("shared-buffer", || mapped(libc::MAP_SHARED)),
@@ -291,6 +295,72 @@ fn mapped_c_memory() -> Program {
             assert_ne!(guard, libc::MAP_FAILED);
         }
         fill_c_memory(table.cast(), BYTES, &LARGE)
+    }
+}
+
+/// Pieces of C memory, each with the address of the next behind it and a pointer: as free memory that an allocator
+/// has cut up and not given out.
+fn pool_of_c() -> Program {
+    const LEN: usize = 1_000;
+    static POOL: AtomicPtr<Piece> = AtomicPtr::new(null_mut());
+    #[repr(C)]
+    struct Piece {
+        next: *mut Piece,
+        block: *mut u64,
+    }
+    // SAFETY: the memory is fresh, and as large.
+    unsafe {
+        let pool: *mut Piece = libc::malloc(LEN * size_of::<Piece>()).cast();
+        for at in 0..LEN {
+            pool.add(at).write(Piece {
+                next: pool.add(at + 1),
+                block: Box::into_raw(Box::new(at as u64)),
+            });
+        }
+        POOL.store(pool, SeqCst);
+    }
+    Program {
+        foreign: (LEN - LEN / 50) as u64,
+        ..Program::default()
+    }
+}
+
+/// Memory that the program has of the inner allocator itself, between blocks of the same size and where there have been
+/// some.
+fn memory_of_inner() -> Program {
+    const LEN: usize = 1_000;
+    type Block = [u64; 6];
+    type Piece = [*mut Block; 8];
+    static FIRST: AtomicPtr<Piece> = AtomicPtr::new(null_mut());
+    drop(
+        (0..4 * LEN)
+            .map(|at| Box::new([at as u64; 6]))
+            .collect::<Vec<_>>(),
+    );
+    let mut first: *mut Piece = null_mut();
+    for at in 0..LEN {
+        // SAFETY: of a layout that is not empty, and checked before it is written to.
+        unsafe {
+            let piece: *mut Piece = Inner.alloc(Layout::new::<Piece>()).cast();
+            assert!(!piece.is_null());
+            let block = Box::into_raw(Box::new([at as u64; 6]));
+            piece.write([
+                first.cast(),
+                block,
+                block,
+                block,
+                block,
+                block,
+                block,
+                block,
+            ]);
+            first = piece;
+        }
+    }
+    FIRST.store(first, SeqCst);
+    Program {
+        foreign: (LEN - LEN / 50) as u64,
+        ..Program::default()
     }
 }
 

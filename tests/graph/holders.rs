@@ -1,6 +1,6 @@
 //! Who holds what: the numbers of each scan agree with each other, and where memory is short there are none.
 
-use crate::{clear_stack, scan};
+use crate::{clear, scan};
 use heaplens::snapshot::graph::Graph;
 
 fn sum(numbers: &[u64]) -> u64 {
@@ -52,7 +52,7 @@ pub(crate) fn short_of_memory() {
     let config = heaplens::Config::new().limit(limit);
     let _profiler = heaplens::start(config).expect("heaplens starts");
     let kept: Vec<String> = (0..1_000).map(crate::held::text).collect();
-    clear_stack();
+    clear::stack();
     let graph = scan().graph.expect("a graph");
     assert!(sum(&graph.sites.held_count) >= kept.len() as u64);
     assert!(graph.scan.holders_left_out);

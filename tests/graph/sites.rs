@@ -150,6 +150,12 @@ impl Unreached {
             "{of}: {missed} of {lost} lost ones missed"
         );
     }
+
+    /// All that is lost is told.
+    pub(crate) fn is_all(self, lost: u64, of: &str) {
+        let missed = lost - self.blocks;
+        assert_eq!(missed, 0, "{of}: missed though nothing is left over");
+    }
 }
 
 /// Whether a program holds something in registers alone.
