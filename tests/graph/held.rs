@@ -1,8 +1,7 @@
 //! Programs whose blocks are all held by somebody.
 
-use crate::inner::Inner;
+use crate::foreign;
 use crate::{Build, Program};
-use std::alloc::{GlobalAlloc, Layout};
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, LinkedList, VecDeque};
@@ -100,10 +99,10 @@ pub(crate) const ALL: [Build; 35] = [
     ("stack-of-another", stack_of_another),
     ("channel", channel),
     ("tokio", tokio_tasks),
-    ("c-memory", c_memory),
-    ("mapped-c-memory", mapped_c_memory),
-    ("pool-of-a-c-program", pool_of_c),
-    ("memory-of-the-inner-allocator", memory_of_inner),
+    ("c-memory", foreign::c_memory),
+    ("mapped-c-memory", foreign::mapped_c_memory),
+    ("pool-of-a-c-program", foreign::pool_of_c),
+    ("memory-of-the-inner-allocator", foreign::memory_of_inner),
     ("pthread-key", pthread_key),
     ("mapped-buffer", || mapped(libc::MAP_PRIVATE)),
     ("shared-buffer", || mapped(libc::MAP_SHARED)),
@@ -269,126 +268,6 @@ fn tokio_tasks() -> Program {
     }
     let first = runtime.block_on(receiver.recv());
     kept((runtime, sender, receiver, never, first))
-}
-
-fn c_memory() -> Program {
-    static SMALL: AtomicPtr<*mut u64> = AtomicPtr::new(null_mut());
-    // SAFETY: the memory is fresh, and as large.
-    unsafe { fill_c_memory(libc::malloc(8_000).cast(), 8_000, &SMALL) }
-}
-
-/// So large that glibc maps it, as a mapping of its own: a page that nobody may access follows.
-fn mapped_c_memory() -> Program {
-    const BYTES: usize = 1 << 20;
-    const HEADER: usize = 16;
-    static LARGE: AtomicPtr<*mut u64> = AtomicPtr::new(null_mut());
-    // SAFETY: a new mapping takes the place of one that was given back, and none of another. The table is
-    // fresh, and as large.
-    unsafe {
-        let behind = libc::malloc(BYTES);
-        let table = libc::malloc(BYTES);
-        libc::free(behind);
-        let end = (table as usize + BYTES).next_multiple_of(4096);
-        if end == behind as usize - HEADER {
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
-            let guard = libc::mmap(end as *mut _, 4096, libc::PROT_NONE, flags, -1, 0);
-            assert_ne!(guard, libc::MAP_FAILED);
-        }
-        fill_c_memory(table.cast(), BYTES, &LARGE)
-    }
-}
-
-/// Pieces of C memory, each with the address of the next behind it and a pointer: as free memory that an allocator
-/// has cut up and not given out.
-fn pool_of_c() -> Program {
-    const LEN: usize = 1_000;
-    static POOL: AtomicPtr<Piece> = AtomicPtr::new(null_mut());
-    #[repr(C)]
-    struct Piece {
-        next: *mut Piece,
-        block: *mut u64,
-    }
-    // SAFETY: the memory is fresh, and as large.
-    unsafe {
-        let pool: *mut Piece = libc::malloc(LEN * size_of::<Piece>()).cast();
-        for at in 0..LEN {
-            pool.add(at).write(Piece {
-                next: pool.add(at + 1),
-                block: Box::into_raw(Box::new(at as u64)),
-            });
-        }
-        POOL.store(pool, SeqCst);
-    }
-    Program {
-        foreign: (LEN - LEN / 50) as u64,
-        ..Program::default()
-    }
-}
-
-/// Memory that the program has of the inner allocator itself, between blocks of the same size and where there have been
-/// some.
-fn memory_of_inner() -> Program {
-    const LEN: usize = 1_000;
-    type Block = [u64; 6];
-    type Piece = [*mut Block; 8];
-    static FIRST: AtomicPtr<Piece> = AtomicPtr::new(null_mut());
-    drop(
-        (0..4 * LEN)
-            .map(|at| Box::new([at as u64; 6]))
-            .collect::<Vec<_>>(),
-    );
-    let mut first: *mut Piece = null_mut();
-    for at in 0..LEN {
-        // SAFETY: of a layout that is not empty, and checked before it is written to.
-        unsafe {
-            let piece: *mut Piece = Inner.alloc(Layout::new::<Piece>()).cast();
-            assert!(!piece.is_null());
-            let block = Box::into_raw(Box::new([at as u64; 6]));
-            piece.write([
-                first.cast(),
-                block,
-                block,
-                block,
-                block,
-                block,
-                block,
-                block,
-            ]);
-            first = piece;
-        }
-    }
-    FIRST.store(first, SeqCst);
-    Program {
-        // Others are held by what the vector has left.
-        foreign: (LEN / 2) as u64,
-        ..Program::default()
-    }
-}
-
-/// Spreads pointers over C memory, which is held by a number in a static.
-///
-/// # Safety
-/// The memory is fresh and has so many bytes.
-unsafe fn fill_c_memory(
-    table: *mut *mut u64,
-    bytes: usize,
-    holder: &'static AtomicPtr<*mut u64>,
-) -> Program {
-    const LEN: usize = 1_000;
-    let step = bytes / size_of::<usize>() / LEN;
-    for at in 0..LEN {
-        // SAFETY: within the memory.
-        unsafe {
-            let block = Box::into_raw(Box::new(at as u64));
-            table.add(at * step).write(block);
-        }
-    }
-    holder.store(table, SeqCst);
-    black_box(holder.load(SeqCst));
-    Program {
-        foreign: LEN as u64 - 10,
-        ..Program::default()
-    }
 }
 
 fn pthread_key() -> Program {

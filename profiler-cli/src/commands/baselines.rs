@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::analysis::gate::baseline::{Baseline, Program};
 use crate::args::GateArgs;
 use crate::error::Error;
+use crate::input::text::read_text;
 use crate::output::{self, Existing};
 
 /// The files of a check.
@@ -135,7 +136,7 @@ impl<'a> Baselines<'a> {
 
 /// A baseline; `None` if there is no such file.
 fn read(file: &Path) -> Result<Option<Baseline>, Error> {
-    let text = match fs::read_to_string(file) {
+    let text = match read_text(file) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::input(file, error)),

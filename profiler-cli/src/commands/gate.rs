@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::fs::{self, File};
+use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use crate::analysis::suspects::{History, suspects_at_marks};
 use crate::args::{CheckFormat, GateArgs};
 use crate::error::Error;
 use crate::input::repository::Repository;
+use crate::input::text::read_text;
 use crate::input::{self, Options, Run};
 use crate::output;
 use crate::profile::owner::{Workspace, program_name};
@@ -366,5 +367,5 @@ fn judge(history: &History, rules: &Rules<'_>, subject: Subject<'_>) -> (Program
 }
 
 fn read(file: &Path) -> Result<String, Error> {
-    fs::read_to_string(file).map_err(|error| Error::input(file, error))
+    read_text(file).map_err(|error| Error::input(file, error))
 }

@@ -26,6 +26,7 @@ mod releases;
 pub mod repository;
 mod runs;
 mod select;
+pub mod text;
 pub mod workspace;
 
 use std::path::{Path, PathBuf};

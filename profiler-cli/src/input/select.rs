@@ -1,14 +1,11 @@
 //! What the user names to inputs: files, patterns, lists and URLs.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::http::is_url;
+use super::text::{read_text, text_of};
 use crate::error::Error;
-
-/// Longest list.
-const MOST_LIST_BYTES: u64 = 4 << 20;
 
 /// The inputs that `patterns` name, in their order: a URL is one; of a glob its files, sorted by name; of
 /// `@FILE` the files, globs and URLs in that file (`@-`: on the standard input), one a line, without those
@@ -60,19 +57,11 @@ fn push(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
 
 /// The lines of the list `file` that name something. `shown` is its name in errors.
 fn lines(shown: &Path, file: &str) -> Result<Vec<String>, Error> {
-    let read = || -> io::Result<String> {
-        let input: Box<dyn Read> = match file {
-            "-" => Box::new(io::stdin().lock()),
-            file => Box::new(File::open(file)?),
-        };
-        let mut text = String::new();
-        input.take(MOST_LIST_BYTES + 1).read_to_string(&mut text)?;
-        Ok(text)
+    let text = match file {
+        "-" => text_of(io::stdin().lock()),
+        file => read_text(Path::new(file)),
     };
-    let text = read().map_err(|error| Error::input(shown, format!("the list: {error}")))?;
-    if text.len() as u64 > MOST_LIST_BYTES {
-        return Err(Error::input(shown, "the list is longer than 4.0 MiB"));
-    }
+    let text = text.map_err(|error| Error::input(shown, format!("the list: {error}")))?;
     let lines = text.lines().map(str::trim);
     let lines: Vec<String> = lines
         .filter(|line| !line.is_empty() && !line.starts_with('#'))

@@ -124,6 +124,19 @@ fn what_would_unfold_is_refused_at_its_bound() {
             "\"\",",
             &memory,
         ),
+        ("\"symbols\":", "\"graph\":{\"unknown\":", "[", &text),
+        (
+            "\"symbols\":",
+            "\"graph\":{\"dominators\":{\"parent\":[",
+            "0,",
+            &memory,
+        ),
+        (
+            "\"symbols\":",
+            "\"graph\":{\"groups\":{\"members\":{\"role\":[",
+            "\"cycle\",",
+            &memory,
+        ),
     ] {
         let file = unfolding(folder.path(), place, start, piece);
         // One bound behind all verbs: the other tests go through each.
@@ -184,6 +197,26 @@ fn profiles_that_would_unfold_are_refused_at_their_bound() {
         args!["export", file, "--to", "pprof"],
     ] {
         refused_by(&line, &file, &memory);
+    }
+}
+
+/// Budgets, baselines and lists are text of people: what never ends is none.
+#[test]
+fn texts_that_never_end_are_refused() {
+    let folder = tempdir().unwrap();
+    let good = folder.path().join("good.json.gz");
+    write(&after().build(true), &good);
+    let endless = Path::new("/dev/zero");
+    for line in [
+        args!["check", good, "--budget", endless],
+        args!["check", good, "--baseline", endless],
+        args!["top", "@/dev/zero"],
+    ] {
+        let output = limited(&line);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line:?}: {stderr}");
+        assert!(stderr.contains("/dev/zero: "), "{line:?}: {stderr}");
+        assert!(stderr.contains("longer than 4.0 MiB"), "{line:?}: {stderr}");
     }
 }
 
