@@ -140,8 +140,8 @@ fn behind_a_seal() -> Program {
     let block = |at| Some(Box::new([at as u64; 6]));
     let mut blocks: Vec<Option<Box<Block>>> = (0..4 * LEN).map(block).collect();
     // As numbers that are no addresses, and no address is left where the vector was.
-    let had = |block: &Box<Block>| !(&raw const **block as usize);
-    let had: HashSet<usize> = blocks.iter().flatten().map(had).collect();
+    let had = |block: &Block| !(&raw const *block as usize);
+    let had: HashSet<usize> = blocks.iter().flatten().map(|block| had(block)).collect();
     blocks.fill_with(|| None);
     drop(blocks);
     let mut first: *mut Piece = null_mut();
