@@ -135,18 +135,20 @@ unsafe fn fill_c_memory(
 /// Memory that the program has of the inner allocator itself, where there was a block, and that it has not written to at
 /// its start.
 fn behind_a_seal() -> Program {
-    const LEN: usize = 3_000;
+    const LEN: u64 = 2_000;
     static FIRST: AtomicPtr<Piece> = AtomicPtr::new(null_mut());
-    let block = |at| Some(Box::new([at as u64; 6]));
-    let mut blocks: Vec<Option<Box<Block>>> = (0..4 * LEN).map(block).collect();
-    // As numbers that are no addresses, and no address is left where the vector was.
-    let had = |block: &Block| !(&raw const *block as usize);
-    let had: HashSet<usize> = blocks.iter().flatten().map(|block| had(block)).collect();
-    blocks.fill_with(|| None);
-    drop(blocks);
+    let block = |at| Some(Box::new([at; 6]));
+    let mut blocks: Vec<Option<Box<Block>>> = (0..8 * LEN).map(block).collect();
+    // As numbers that are no addresses. Each second one stays, so that the memory of all stays what it is.
+    let had = |block: Box<Block>| !(&raw const *block as usize);
+    let freed = blocks.iter_mut().step_by(2).filter_map(Option::take);
+    let had: HashSet<usize> = freed.map(had).collect();
     let mut first: *mut Piece = null_mut();
     let mut unreached = 0;
-    for _ in 0..LEN {
+    for _ in 0..100 * LEN {
+        if unreached == LEN {
+            break;
+        }
         // SAFETY: of a layout that is not empty, and checked before it is written to.
         unsafe {
             let piece: *mut Piece = Inner.alloc(Layout::new::<Piece>()).cast();
@@ -161,8 +163,9 @@ fn behind_a_seal() -> Program {
         }
     }
     FIRST.store(first, SeqCst);
-    assert!(unreached > 0);
+    assert_eq!(unreached, LEN, "the allocator gives out what it had");
     Program {
+        kept: Box::new(blocks),
         unreached,
         ..Program::default()
     }

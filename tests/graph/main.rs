@@ -134,10 +134,6 @@ fn main() {
                 for (name, _) in registers::HELD {
                     print!("{}", run("program", name, inner).stdout);
                 }
-                print!(
-                    "{}",
-                    run(CLEARED_PROGRAM, "trees-with-parents", inner).stdout
-                );
             }
         }
         Some(_) => {
