@@ -17,7 +17,7 @@ const PEAK: i64 = 16 << 20;
 /// Files that are left of the run with few files.
 const FEW: u64 = 20;
 /// Bytes that are left of the run with little room.
-const LITTLE: u64 = 24 << 10;
+const LITTLE: u64 = 20 << 10;
 
 type Files = BTreeMap<FileName, PathBuf>;
 
