@@ -46,8 +46,7 @@ impl<'b> FreeMemory<'b> {
         if chained.is_some() {
             return chained;
         }
-        let arena = self.glibc.arena_end(at);
-        match arena {
+        match self.glibc.arena_end(at) {
             Some(end) => Some(end.min(until)),
             None => self.glibc.chunk_end(at, until, heap_end?),
         }

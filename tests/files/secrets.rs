@@ -1,5 +1,6 @@
 //! What a snapshot must not hold: contents of the heap, which scans of it do read, addresses of blocks, arguments,
-//! environment, and what else names the host's business. The path of the program, the host's name and labels are in it by design.
+//! environment, and what else names the host's business. The path of the program, the host's name and labels
+//! are in it by design.
 
 use crate::processes::{command, left};
 use flate2::read::MultiGzDecoder;

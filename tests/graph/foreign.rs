@@ -68,35 +68,28 @@ pub(crate) fn pool_of_c() -> Program {
     }
 }
 
+fn piece_of_inner() -> *mut Piece {
+    // SAFETY: the layout is not empty.
+    let piece = unsafe { Inner.alloc(Layout::new::<Piece>()) };
+    assert!(!piece.is_null());
+    piece.cast()
+}
+
 /// Memory that the program has of the inner allocator itself, between blocks of the same size and where there have been
 /// some.
 pub(crate) fn memory_of_inner() -> Program {
     const LEN: usize = 1_000;
     static FIRST: AtomicPtr<Piece> = AtomicPtr::new(null_mut());
-    drop(
-        (0..4 * LEN)
-            .map(|at| Box::new([at as u64; 6]))
-            .collect::<Vec<_>>(),
-    );
+    let block = |at| Box::new([at as u64; 6]);
+    drop((0..4 * LEN).map(block).collect::<Vec<_>>());
     let mut first: *mut Piece = null_mut();
     for at in 0..LEN {
-        // SAFETY: of a layout that is not empty, and checked before it is written to.
-        unsafe {
-            let piece: *mut Piece = Inner.alloc(Layout::new::<Piece>()).cast();
-            assert!(!piece.is_null());
-            let block = Box::into_raw(Box::new([at as u64; 6]));
-            piece.write([
-                first.cast(),
-                block,
-                block,
-                block,
-                block,
-                block,
-                block,
-                block,
-            ]);
-            first = piece;
-        }
+        let piece = piece_of_inner();
+        let mut words = [Box::into_raw(block(at)); 8];
+        words[0] = first.cast();
+        // SAFETY: fresh, and as large.
+        unsafe { piece.write(words) };
+        first = piece;
     }
     FIRST.store(first, SeqCst);
     Program {
@@ -149,18 +142,18 @@ fn behind_a_seal() -> Program {
         if unreached == LEN {
             break;
         }
-        // SAFETY: of a layout that is not empty, and checked before it is written to.
-        unsafe {
-            let piece: *mut Piece = Inner.alloc(Layout::new::<Piece>()).cast();
-            assert!(!piece.is_null());
-            if !had.contains(&!(piece as usize + 16)) {
-                continue;
-            }
-            (*piece)[7] = first.cast();
-            (*piece)[6] = Box::into_raw(Box::new([7; 6]));
-            first = piece;
-            unreached += 1;
+        let piece = piece_of_inner();
+        if !had.contains(&!(piece as usize + 16)) {
+            continue;
         }
+        let words = piece.cast::<*mut Block>();
+        // SAFETY: within the piece, which is fresh.
+        unsafe {
+            words.add(6).write(Box::into_raw(Box::new([7; 6])));
+            words.add(7).write(first.cast());
+        }
+        first = piece;
+        unreached += 1;
     }
     FIRST.store(first, SeqCst);
     assert_eq!(unreached, LEN, "the allocator gives out what it had");

@@ -67,11 +67,6 @@ const PATHS: &str = "paths";
 
 /// A program that writes over what is left in free memory, and so misses nothing of what it has lost.
 const CLEARED_PROGRAM: &str = "cleared program";
-const CLEARED: &str = "GRAPH_CLEARED";
-
-fn is_cleared() -> bool {
-    std::env::var_os(CLEARED).is_some_and(|cleared| cleared == "1")
-}
 
 /// How often each program is scanned in a process of its own, where that is asked for.
 fn scans_of_each() -> Option<u64> {
@@ -84,7 +79,7 @@ fn scans_of_each() -> Option<u64> {
 fn main() {
     if processes::play(&[
         ("program", program),
-        (CLEARED_PROGRAM, program),
+        (CLEARED_PROGRAM, cleared_program),
         ("trust", trust::many_scans_leave_nothing),
         ("sampled", ends::in_sampled_mode),
         ("too slow", ends::too_slow),
@@ -98,12 +93,10 @@ fn main() {
     let mut passed = 0;
     let mut run = |role, name: &str, inner| {
         let mode = if role == "sampled" { role } else { "exact" };
-        let is_cleared = role == CLEARED_PROGRAM;
         let settings = [
             ("HEAPLENS_MODE", mode),
             (PROGRAM, name),
             (inner::INNER, inner),
-            (CLEARED, if is_cleared { "1" } else { "0" }),
         ];
         let left = processes::run(role, &settings);
         assert!(
@@ -196,14 +189,22 @@ fn build() -> Vec<(&'static str, Program)> {
 /// One program, scanned again and again, or all of them. What scans have told of them all is for others to judge:
 /// who looks at it here would leave its own addresses in memory that is free again.
 fn program() {
+    run_program(false);
+}
+
+fn cleared_program() {
+    run_program(true);
+}
+
+fn run_program(is_cleared: bool) {
     let _profiler = heaplens::start(heaplens::Config::new()).expect("heaplens starts");
     // What the program loses gets addresses that nobody had before, and what that leaves is written over.
-    let filled = is_cleared().then(clear::fill);
+    let filled = is_cleared.then(clear::fill);
     let programs = clear::within(build);
     if programs.is_empty() {
         return;
     }
-    if is_cleared() {
+    if is_cleared {
         drop(clear::fill());
     }
     clear::stack();
@@ -235,7 +236,7 @@ fn program() {
     load.end();
     drop(filled);
     if let Some((name, program)) = single {
-        let cleared = if is_cleared() { ", cleared" } else { "" };
+        let cleared = if is_cleared { ", cleared" } else { "" };
         let inner = std::env::var(inner::INNER).unwrap_or_default();
         println!(
             "{name} over {inner}{cleared}: {}",
@@ -244,7 +245,7 @@ fn program() {
         // Threads that run on may leave an address for as long as a scan takes.
         let finds_all = told.iter().any(|told| told.is_all_of(program.unreached));
         assert!(
-            finds_all || !is_cleared(),
+            finds_all || !is_cleared,
             "{name}: something is always missed"
         );
     }

@@ -15,11 +15,6 @@ const EXACT: &[(&str, &str)] = &[("HEAPLENS_MODE", "exact")];
 /// Sites of a run of `keep`, in an order that does not depend on the run.
 fn named_sites(snapshot: &Path, debug_dir: Option<&Path>) -> Vec<Site> {
     let mut sites = sites(&symbolized(snapshot, debug_dir));
-    // Whether a thread had to wait for the other one is another matter in each run.
-    sites.retain(|site| {
-        let mut functions = site.frames.iter().map(|frame| &frame.function);
-        !functions.any(|function| function.contains("sync::mpmc::context"))
-    });
     sites.sort_unstable();
     sites
 }

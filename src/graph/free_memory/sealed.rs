@@ -3,6 +3,7 @@
 //!
 //! A piece ends with its page at the latest: the next one may have been mapped anew.
 
+use super::GRAIN;
 use crate::graph::blocks::{Blocks, HEADER};
 use crate::graph::mappings::PAGE;
 use crate::recorder::Recorder;
@@ -58,7 +59,7 @@ impl<'b> Sealed<'b> {
     pub(super) fn chained_end(self, at: u64, until: u64) -> Option<u64> {
         let size = self.blocks.word(at)?.wrapping_sub(at);
         let next = at.checked_add(size)?;
-        let is_piece = (HEADER..=PAGE).contains(&size) && size % 16 == 0 && next <= until;
+        let is_piece = (HEADER..=PAGE).contains(&size) && size % GRAIN == 0 && next <= until;
         if !is_piece || self.blocks.word(next) != next.checked_add(size) {
             return None;
         }
