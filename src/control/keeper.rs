@@ -16,6 +16,7 @@ use super::store::Store;
 use super::triggers::Triggers;
 use super::{SnapshotError, clock, freeze, process_memory, program, stderr, termination};
 use crate::graph::Found;
+use crate::platform;
 use crate::recorder;
 use crate::snapshot::{Header, Losses, Program, Reason, Snapshot, Totals, reason_slug};
 use parking_lot::Mutex;
@@ -152,6 +153,8 @@ impl Keeper {
                 return;
             }
             self.turn();
+            // What calls have left on the stack would hold blocks for as long as this thread waits.
+            platform::clear_stack();
             REQUESTS.wait(
                 seen,
                 self.due

@@ -7,6 +7,7 @@ use super::places::Places;
 use crate::control::run_settings::Listen;
 use crate::control::signal::Blocked;
 use crate::control::stderr;
+use crate::platform;
 use crate::recorder;
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -61,6 +62,8 @@ fn listen(listener: &TcpListener, access: &Arc<Access>) {
             let _place = place;
             one(stream, &access);
         });
+        // What calls have left on the stack would hold blocks for as long as this thread waits.
+        platform::clear_stack();
     }
 }
 
