@@ -45,3 +45,8 @@ fn snapshot() {
 fn symbols() {
     each("symbols", readers::symbols);
 }
+
+#[test]
+fn texts() {
+    each("texts", readers::texts);
+}

@@ -11,12 +11,14 @@ mod outputs;
 mod pprof;
 mod snapshot;
 mod symbols;
+mod texts;
 
 pub use names::names;
 pub use outputs::outputs;
 pub use pprof::pprof;
 pub use snapshot::snapshot;
 pub use symbols::symbols;
+pub use texts::texts;
 
 #[global_allocator]
 static COUNTED: memory::Counted = memory::Counted;

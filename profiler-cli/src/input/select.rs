@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::http::is_url;
-use super::text::{read_text, text_of};
+use super::text::{listed, read_text, text_of};
 use crate::error::Error;
 
 /// The inputs that `patterns` name, in their order: a URL is one; of a glob its files, sorted by name; of
@@ -23,8 +23,9 @@ pub fn expand<P: AsRef<Path>>(
         let path = pattern.as_ref();
         match path.to_str().and_then(|text| text.strip_prefix('@')) {
             Some(list) if !path.exists() => {
-                for line in lines(path, list)? {
-                    push(Path::new(&line), &mut files)?;
+                let text = list_text(path, list)?;
+                for line in listed(&text).map_err(|what| Error::input(path, what))? {
+                    push(Path::new(line), &mut files)?;
                 }
             }
             _ => push(path, &mut files)?,
@@ -55,31 +56,13 @@ fn push(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
     Ok(())
 }
 
-/// The lines of the list `file` that name something. `shown` is its name in errors.
-fn lines(shown: &Path, file: &str) -> Result<Vec<String>, Error> {
+/// The text of the list `file`. `shown` is its name in errors.
+fn list_text(shown: &Path, file: &str) -> Result<String, Error> {
     let text = match file {
         "-" => text_of(io::stdin().lock()),
         file => read_text(Path::new(file)),
     };
-    let text = text.map_err(|error| Error::input(shown, format!("the list: {error}")))?;
-    let lines = text.lines().map(str::trim);
-    let lines: Vec<String> = lines
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(str::to_owned)
-        .collect();
-    if lines.is_empty() {
-        return Err(Error::input(
-            shown,
-            "the list names nothing: it has a file, glob or URL on each line",
-        ));
-    }
-    match lines.iter().find(|line| line.starts_with('@')) {
-        Some(nested) => Err(Error::input(
-            shown,
-            format!("{nested} is a list in a list: name its files instead"),
-        )),
-        None => Ok(lines),
-    }
+    text.map_err(|error| Error::input(shown, format!("the list: {error}")))
 }
 
 #[cfg(test)]

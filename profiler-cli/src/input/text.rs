@@ -22,3 +22,24 @@ pub fn text_of(input: impl Read) -> io::Result<String> {
     }
     Ok(text)
 }
+
+/// The files, globs and URLs that a list names: one a line, without empty lines and those that begin with `#`.
+///
+/// # Errors
+///
+/// A list that names nothing, and one that names another list.
+pub fn listed(text: &str) -> Result<Vec<&str>, String> {
+    let lines = text.lines().map(str::trim);
+    let lines: Vec<&str> = lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    if lines.is_empty() {
+        return Err("the list names nothing: it has a file, glob or URL on each line".to_owned());
+    }
+    match lines.iter().find(|line| line.starts_with('@')) {
+        Some(nested) => Err(format!(
+            "{nested} is a list in a list: name its files instead"
+        )),
+        None => Ok(lines),
+    }
+}

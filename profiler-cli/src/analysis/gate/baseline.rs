@@ -11,7 +11,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde::Deserialize;
+use serde::de::{Error as _, Unexpected};
+use serde::{Deserialize, Deserializer};
 
 use super::measure::{Estimate, Measured, Measures, Quantity};
 use super::text::{TextError, read};
@@ -49,12 +50,30 @@ pub struct Program {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Amounts {
+    #[serde(default, deserialize_with = "bytes")]
     live: Option<f64>,
+    #[serde(default, deserialize_with = "bytes")]
     growth: Option<f64>,
+    #[serde(default, deserialize_with = "bytes")]
     growth_per_work: Option<f64>,
+    #[serde(default, deserialize_with = "bytes")]
     peak: Option<f64>,
+    #[serde(default, deserialize_with = "bytes")]
     allocated: Option<f64>,
+    #[serde(default, deserialize_with = "bytes")]
     unreached: Option<f64>,
+}
+
+/// An amount: a number that limits something.
+fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let bytes = f64::deserialize(deserializer)?;
+    match bytes.is_finite() && bytes >= 0.0 {
+        true => Ok(Some(bytes)),
+        false => Err(D::Error::invalid_value(
+            Unexpected::Float(bytes),
+            &"a number of bytes, 0 or more",
+        )),
+    }
 }
 
 impl Amounts {
@@ -359,6 +378,11 @@ mod tests {
                 "`worth`",
             ),
             ("hello\n", (1, 6), "="),
+            (
+                "version = 1\n[program.a]\nsample_bytes = 0\nwork = 1\ntotal = { live = nan }\n",
+                (5, 18),
+                "0 or more",
+            ),
         ] {
             let error = Baseline::parse(text).unwrap_err();
             assert_eq!((error.line, error.column), place, "{error}");
