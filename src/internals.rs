@@ -1,7 +1,9 @@
-//! Parts of the recorder on their own, for this repository's benchmarks and simulations.
+//! Parts of the recorder on their own, for this repository's benchmarks, simulations and fuzz targets.
 //!
 //! Behind the feature `internals`, and no part of the public interface: anything here may change or
 //! go at any time.
+
+pub use crate::stack::any_bytes::{Frame, Steps, UnwindBytes, build_id};
 
 use crate::platform;
 use crate::recorder;

@@ -50,3 +50,18 @@ fn symbols() {
 fn texts() {
     each("texts", readers::texts);
 }
+
+#[test]
+fn answers() {
+    each("answers", readers::answers);
+}
+
+#[test]
+fn requests() {
+    each("requests", readers::requests);
+}
+
+#[test]
+fn unwind() {
+    each("unwind", readers::unwind);
+}

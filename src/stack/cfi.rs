@@ -20,14 +20,14 @@ pub(super) enum Missing {
 
 /// The unwind tables of one module, where they lie in memory.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct UnwindTables {
+pub(super) struct UnwindTables<'a> {
     pub(super) header_address: u64,
-    pub(super) header: &'static [u8],
+    pub(super) header: &'a [u8],
     pub(super) frames_address: u64,
-    pub(super) frames: &'static [u8],
+    pub(super) frames: &'a [u8],
 }
 
-impl UnwindTables {
+impl<'a> UnwindTables<'a> {
     /// The address of `.eh_frame` that a header names. Only the layout that linkers write is
     /// accepted: version 1, a sorted table of 4-byte offsets from the header.
     pub(super) fn frames_address(header_address: u64, header: &[u8]) -> Option<u64> {
@@ -75,7 +75,7 @@ impl UnwindTables {
         usize::try_from(entry.checked_sub(self.frames_address)?).ok()
     }
 
-    fn record(&self, offset: usize) -> Option<Cursor<'static>> {
+    fn record(&self, offset: usize) -> Option<Cursor<'a>> {
         let mut at = Cursor::new(
             self.frames_address.checked_add(offset as u64)?,
             self.frames.get(offset..)?,
@@ -90,18 +90,18 @@ impl UnwindTables {
 }
 
 /// What a frame description entry and its common entry say, before any instruction is run.
-struct Entry {
+struct Entry<'a> {
     start: u64,
     len: u64,
-    instructions: Cursor<'static>,
-    initial: Cursor<'static>,
+    instructions: Cursor<'a>,
+    initial: Cursor<'a>,
     code_align: u64,
     data_align: i64,
     is_signal_frame: bool,
 }
 
-impl Entry {
-    fn parse(tables: &UnwindTables, offset: usize) -> Option<Self> {
+impl<'a> Entry<'a> {
+    fn parse(tables: &UnwindTables<'a>, offset: usize) -> Option<Self> {
         let mut at = tables.record(offset)?;
         // The common entry's place is given as a distance back from this very field.
         let common_offset = (offset + 4).checked_sub(at.u32()? as usize)?;
@@ -176,7 +176,7 @@ impl Entry {
     fn run(
         &self,
         row: &mut Row,
-        at: &mut Cursor<'static>,
+        at: &mut Cursor<'a>,
         initial: Row,
         pc: u64,
     ) -> Result<(), Missing> {
@@ -210,7 +210,7 @@ impl Entry {
     }
 
     /// One instruction (DWARF 5, 6.4.2), applied to the row.
-    fn instruction(&self, row: &mut Row, at: &mut Cursor<'static>, initial: &Row) -> Option<Step> {
+    fn instruction(&self, row: &mut Row, at: &mut Cursor<'a>, initial: &Row) -> Option<Step> {
         let byte = at.u8()?;
         let operand = u64::from(byte & 0x3f);
         match byte >> 6 {

@@ -9,6 +9,8 @@
 //! Nothing here names functions or knows what a stack is for, and nothing but `modules::refresh`
 //! and `bounds::calibrate` allocates, locks or asks the system.
 
+#[cfg(feature = "internals")]
+pub(crate) mod any_bytes;
 pub(crate) mod bounds;
 mod cfi;
 mod check;

@@ -23,7 +23,7 @@ const CAPACITY: usize = 2048;
 pub(crate) struct Module {
     /// From the first byte of the first segment to the last of the last.
     range: Range<u64>,
-    tables: Option<UnwindTables>,
+    tables: Option<UnwindTables<'static>>,
     /// Addresses and contents of the executable segments.
     code: Vec<(u64, &'static [u8])>,
     /// What the rest of the program needs to name it.
@@ -215,7 +215,7 @@ fn describe(loaded: &LoadedModule) -> Module {
     }
 }
 
-fn unwind_tables(loaded: &LoadedModule) -> Option<UnwindTables> {
+fn unwind_tables(loaded: &LoadedModule) -> Option<UnwindTables<'static>> {
     let (header_address, header_len) = loaded.eh_frame_hdr?;
     let header = loaded_bytes(&loaded.segments, header_address, header_len)?;
     let frames_address = UnwindTables::frames_address(header_address, header)?;
@@ -248,7 +248,7 @@ fn loaded_bytes(segments: &[Segment], address: u64, len: u64) -> Option<&'static
 }
 
 /// The build id in a note segment (System V ABI, "Note Section"; type 3 of owner GNU).
-fn gnu_build_id(mut notes: &[u8]) -> Option<String> {
+pub(super) fn gnu_build_id(mut notes: &[u8]) -> Option<String> {
     let word = |bytes: &[u8], at: usize| -> Option<usize> {
         Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?) as usize)
     };

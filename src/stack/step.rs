@@ -8,6 +8,8 @@ use super::check::Check;
 use super::modules::{Modules, NoRule};
 use super::rules::{BasePointer, Frame, NearRules, Rule, RuleCache};
 use crate::snapshot::TruncatedCause;
+#[cfg(feature = "internals")]
+use std::ops::Range;
 
 /// Where rules come from.
 pub(crate) struct Stepper {
@@ -67,7 +69,16 @@ impl Stepper {
         at: Registers,
         stack: &Stack,
     ) -> Option<(Registers, Check)> {
-        let rule = near.get(at.return_address)?;
+        Self::usual_step_by(near.get(at.return_address)?, at, stack)
+    }
+
+    /// See [`Self::usual_step`].
+    #[inline(always)]
+    pub(super) fn usual_step_by(
+        rule: Rule,
+        at: Registers,
+        stack: &Stack,
+    ) -> Option<(Registers, Check)> {
         let (sp, saved_base, check) = match rule.plain() {
             Some((size, check)) => {
                 // Without a saved rbp, some word of the frame: reading it is cheaper than asking.
@@ -91,28 +102,32 @@ impl Stepper {
     /// One step outward, by the rule for the frame.
     #[inline(never)]
     pub(super) fn step(&self, at: Registers, stack: &Stack) -> Outcome {
-        let end = |cause| Outcome::Ended(Ending::truncated(cause), Check::AGAIN);
-        let rule = match self.rule(at.return_address) {
-            Ok(rule) => rule,
-            Err(NoRule::UnknownModule) => return end(TruncatedCause::UnknownModule),
-            Err(NoRule::NoUnwindInfo) => return end(TruncatedCause::NoUnwindInfo),
-            Err(NoRule::Unsupported) => return end(TruncatedCause::UnsupportedRule),
-        };
+        match self.rule(at.return_address) {
+            Ok(rule) => Self::step_by(rule, at, stack),
+            Err(NoRule::UnknownModule) => truncated(TruncatedCause::UnknownModule),
+            Err(NoRule::NoUnwindInfo) => truncated(TruncatedCause::NoUnwindInfo),
+            Err(NoRule::Unsupported) => truncated(TruncatedCause::UnsupportedRule),
+        }
+    }
+
+    /// See [`Self::step`].
+    #[inline(always)]
+    pub(super) fn step_by(rule: Rule, at: Registers, stack: &Stack) -> Outcome {
         let offset = |base: u64, by: i32| base.wrapping_add(i64::from(by) as u64);
         let (cfa, is_plain) = match rule.frame() {
             Frame::StackPointer(by) => (offset(at.sp, by), true),
             Frame::BasePointer(by) => (offset(at.bp, by), true),
             Frame::AtBasePointer(by) => match stack.word(offset(at.bp, by)) {
                 Some(cfa) => (cfa, false),
-                None => return end(TruncatedCause::BadStack),
+                None => return truncated(TruncatedCause::BadStack),
             },
-            Frame::Signal => return self.interrupted(at, stack),
+            Frame::Signal => return Self::interrupted(at, stack),
             Frame::End => return Outcome::Ended(Ending::COMPLETE, Check::END),
         };
         // A caller's frame lies above its callee's; anything else would walk in circles.
         let return_address = match stack.word(cfa.wrapping_sub(8)) {
             Some(word) if cfa > at.sp => word,
-            _ => return end(TruncatedCause::BadStack),
+            _ => return truncated(TruncatedCause::BadStack),
         };
         let (saved, bp) = match rule.base_pointer() {
             BasePointer::Same => (None, Some(at.bp)),
@@ -120,7 +135,7 @@ impl Stepper {
             BasePointer::InFrame(by) => (None, stack.word(offset(at.bp, by))),
         };
         let Some(bp) = bp else {
-            return end(TruncatedCause::BadStack);
+            return truncated(TruncatedCause::BadStack);
         };
         if return_address == 0 {
             // How clone leaves the outermost frame of a thread where it has no unwind rule for it.
@@ -156,7 +171,7 @@ impl Stepper {
     /// frame (`struct ucontext` of the kernel's x86-64 ABI: a header of 40 bytes, then r8 to r15,
     /// rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip).
     #[cold]
-    fn interrupted(&self, at: Registers, stack: &Stack) -> Outcome {
+    fn interrupted(at: Registers, stack: &Stack) -> Outcome {
         let register = |index: u64| stack.word(at.sp + 40 + 8 * index);
         match (register(16), register(15), register(10)) {
             (Some(pc), Some(sp), Some(bp)) if pc != u64::MAX && sp > at.sp && sp % 8 == 0 => {
@@ -167,9 +182,13 @@ impl Stepper {
                 };
                 Outcome::Caller(interrupted, Check::AGAIN)
             }
-            _ => Outcome::Ended(Ending::truncated(TruncatedCause::BadStack), Check::AGAIN),
+            _ => truncated(TruncatedCause::BadStack),
         }
     }
+}
+
+fn truncated(cause: TruncatedCause) -> Outcome {
+    Outcome::Ended(Ending::truncated(cause), Check::AGAIN)
 }
 
 /// The caller's stack pointer, where rbp is saved, and the check of a step from a frame that keeps a
@@ -198,6 +217,16 @@ impl Stack {
         Self {
             start: sp,
             end: end & !7,
+        }
+    }
+
+    /// A stack of these words.
+    #[cfg(feature = "internals")]
+    pub(super) fn of(words: &[u64]) -> Self {
+        let Range { start, end } = words.as_ptr_range();
+        Self {
+            start: start as u64,
+            end: end as u64,
         }
     }
 

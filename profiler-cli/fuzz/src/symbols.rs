@@ -6,7 +6,7 @@ use heaplens::snapshot::{
     FORMAT, FORMAT_VERSION, Header, Module, Sites, Snapshot, SpecialFrame, Stacks, validate,
 };
 use heaplens_cli::render::escape::is_unsafe;
-use heaplens_cli::symbols::{Options, symbolize, text_hash};
+use heaplens_cli::symbols::{Options, symbolize, text_hash, variable_names};
 use object::{Object, ObjectSymbol};
 
 use super::memory::within;
@@ -44,10 +44,22 @@ pub fn symbols(data: &[u8]) {
         build_id,
         text_hash,
     };
-    let snapshot = snapshot_of(module, &addresses(&file));
+    let addresses = addresses(&file);
+    let snapshot = snapshot_of(module, &addresses);
     let options = Options {
         debug_dirs: vec![folder.path().to_owned()],
     };
+    let places: Vec<(u32, u64)> = addresses.iter().map(|&address| (1, address)).collect();
+    let variables = within(BOUND, || {
+        variable_names(&snapshot.modules, &places, &options)
+    });
+    assert_eq!(variables.len(), places.len());
+    for name in variables.into_iter().flatten() {
+        assert!(
+            !name.is_empty() && !name.chars().any(char::is_control),
+            "{name:?}"
+        );
+    }
     let outcome = within(BOUND, || symbolize(&snapshot, &options, &mut |_, _| {}));
     for note in &outcome.notes {
         assert!(!note.to_string().chars().any(is_unsafe), "{note}");

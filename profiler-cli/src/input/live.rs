@@ -121,8 +121,12 @@ fn newest_run(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Takes over what the metrics tell. Returns the name of the first that is not there.
-fn complete(header: &mut Header, metrics: &str) -> Result<(), &'static str> {
+/// Takes over what an endpoint's metrics tell.
+///
+/// # Errors
+///
+/// The name of the first that is needed and not there.
+pub fn complete(header: &mut Header, metrics: &str) -> Result<(), &'static str> {
     let value = |name: &'static str| {
         let sample = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
         metrics

@@ -37,6 +37,16 @@ pub(super) fn serve(mut stream: TcpStream, access: &Access) -> io::Result<()> {
     read_away(&mut stream, MOST_BODY, LINGER)
 }
 
+/// The answer to a request that is there as bytes, to a client from `peer`.
+#[cfg(feature = "internals")]
+pub fn answer_to(bytes: &[u8], peer: IpAddr, access: &Access) -> Vec<u8> {
+    let response = match parse(bytes) {
+        Ok(parsed) => handle(&parsed.request(peer), access),
+        Err(refused) => refused,
+    };
+    [head_of(&response), response.body].concat()
+}
+
 /// Says that there are too many, without looking at the request.
 pub(super) fn turn_away(mut stream: TcpStream) -> io::Result<()> {
     stream.set_write_timeout(Some(Duration::from_millis(100)))?;

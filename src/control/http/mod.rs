@@ -33,6 +33,9 @@ mod text;
 pub use access::Access;
 #[cfg(feature = "axum")]
 pub use axum_router::router;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub use connection::answer_to;
 pub(super) use server::start;
 
 use crate::recorder;

@@ -120,13 +120,17 @@ impl Remote {
     }
 
     /// Whether a URL is one to take a snapshot by, as the bare address of an endpoint is.
-    pub(crate) fn takes_now(&self, input: &Path) -> bool {
+    pub fn takes_now(&self, input: &Path) -> bool {
         let request = Url::parse(input).and_then(|url| url.one());
         request.is_ok_and(|request| request.takes)
     }
 
     /// The URLs of all snapshots in a service's folder; none if `input` is the URL of a single file.
-    pub(crate) fn list(&self, input: &Path) -> Result<Option<Vec<PathBuf>>, Error> {
+    ///
+    /// # Errors
+    ///
+    /// What is no URL, no answer, and an answer that is no list or an empty one.
+    pub fn list(&self, input: &Path) -> Result<Option<Vec<PathBuf>>, Error> {
         let fail = |what: String| Error::input(input, what);
         let url = Url::parse(input).map_err(fail)?;
         let Some(request) = url.list() else {
@@ -155,13 +159,21 @@ impl Remote {
     }
 
     /// What a URL answered; asks for it if that has not been done.
-    pub(crate) fn open(&self, input: &Path) -> Result<Cursor<Arc<[u8]>>, Error> {
+    ///
+    /// # Errors
+    ///
+    /// What is no URL, and no answer.
+    pub fn open(&self, input: &Path) -> Result<Cursor<Arc<[u8]>>, Error> {
         Ok(Cursor::new(self.answer(input)?.body))
     }
 
     /// The name that the server has for what a URL answered, if it is a plain one of a snapshot or
     /// profile.
-    pub(crate) fn file_name(&self, input: &Path) -> Result<Option<String>, Error> {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    pub fn file_name(&self, input: &Path) -> Result<Option<String>, Error> {
         let is_plain = |name: &String| {
             let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
             name.len() < 255
@@ -173,7 +185,11 @@ impl Remote {
     }
 
     /// A profile that the endpoint of `input` makes in memory, as an input, and its metrics.
-    pub(crate) fn live(&self, input: &Path) -> Result<(PathBuf, String), Error> {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open), and metrics that are no text.
+    pub fn live(&self, input: &Path) -> Result<(PathBuf, String), Error> {
         let fail = |what: String| Error::input(input, what);
         let [profile, metrics] = Url::parse(input).map_err(fail)?.live();
         let request = |url: String| Request {
