@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::OnceLock;
 
 use heaplens::http::{Access, answer_to};
+use tempfile::NamedTempFile;
 
 use super::memory::within;
 
@@ -18,32 +21,29 @@ pub fn requests(data: &[u8]) {
         return;
     };
     let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let text = text.replace("\r\n", "\n");
+    let head = text.split("\n\n").next().unwrap_or_default();
     // Who may ask for these waits a fifth of a second before the next.
     let waits = ["/pprof/heap", "/pprof/allocs", "/heaplens/snapshot"];
-    let is_here = kind & 1 == 0 && !waits.iter().any(|path| text.contains(path));
+    let is_here = kind & 1 == 0 && !waits.iter().any(|path| head.contains(path));
     let peer = match is_here {
         true => Ipv4Addr::LOCALHOST,
         false => Ipv4Addr::new(192, 0, 2, 7),
     };
-    let folder = tempfile::tempdir().expect("a temporary folder");
     let access = match kind >> 1 & 1 {
         0 => Access::Loopback,
-        _ => {
-            let file = folder.path().join("token");
-            fs::write(&file, format!("{TOKEN}\n")).expect("writing");
-            Access::Token(file)
-        }
+        _ => Access::Token(token_file().to_owned()),
     };
     let bound = ROOM + 8 * request.len() as u64;
     let answer = within(bound, || answer_to(request, IpAddr::V4(peer), &access));
     let status = is_an_answer(&answer);
     if status == 200 {
         match access {
-            Access::Token(_) => assert!(text.contains(TOKEN), "served without the token"),
+            Access::Token(_) => assert!(head.contains(TOKEN), "served without the token"),
             _ => {
                 assert!(is_here, "served to another machine");
-                assert!(text.contains("\nhost:"), "served under no name");
-                let is_foreign = |header: &str| text.contains(&format!("\n{header}:"));
+                assert!(head.contains("\nhost:"), "served under no name");
+                let is_foreign = |header: &str| head.contains(&format!("\n{header}:"));
                 assert!(
                     !["forwarded", "x-forwarded-for", "via"]
                         .into_iter()
@@ -52,6 +52,17 @@ pub fn requests(data: &[u8]) {
             }
         }
     }
+}
+
+/// A file with the token.
+fn token_file() -> &'static Path {
+    static FILE: OnceLock<NamedTempFile> = OnceLock::new();
+    let file = FILE.get_or_init(|| {
+        let file = NamedTempFile::new().expect("a temporary file");
+        fs::write(file.path(), TOKEN).expect("writing");
+        file
+    });
+    file.path()
 }
 
 /// One answer, whose headers say what they are meant to, and a line where it is refused. Returns its
