@@ -3,6 +3,7 @@
 use crate::inner::{BASE, BASES, LAYER};
 use crate::scenarios::{ALL, Over, Scenario};
 use crate::watchdog;
+use heaplens::snapshot::graph::Graph;
 use heaplens::snapshot::{Limits, Snapshot, read};
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -16,9 +17,15 @@ use std::thread;
 pub(crate) const SCENARIO: &str = "HOSTS_SCENARIO";
 /// Set in the hosts of whole storms.
 pub(crate) const FULL: &str = "HOSTS_FULL";
+/// Set in hosts whose heap is scanned all the while.
+pub(crate) const SCANNED: &str = "HOSTS_SCANNED";
 
 /// Exit code of a host that cannot do its scenario here, and says why on stdout.
 pub(crate) const SKIPPED: i32 = 77;
+
+/// So long threads stand still for a copy only if somebody waits in vain, and gives up then: for a lock, say,
+/// that one of them holds.
+const IN_VAIN_US: u64 = 2_000_000;
 
 /// How the recorder is set in a host.
 const MODES: [(&str, &str); 2] = [("exact", "512KiB"), ("sampled", "512")];
@@ -28,6 +35,7 @@ struct Run {
     scenario: &'static Scenario,
     base: &'static str,
     mode: (&'static str, &'static str),
+    is_scanned: bool,
 }
 
 /// What a host left behind.
@@ -35,8 +43,10 @@ pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    /// In the order of their names.
+    /// In the order of their names, without those of scans.
     pub(crate) snapshots: Vec<Snapshot>,
+    /// What scans have found.
+    graphs: Vec<Graph>,
 }
 
 enum Verdict {
@@ -84,16 +94,22 @@ fn runs_of(scenario: &'static Scenario) -> Vec<Run> {
     let (bases, modes) = match scenario.over {
         Over::All => (&BASES[..], &MODES[..]),
         Over::Modes => (&BASES[..1], &MODES[..]),
-        Over::Others => (&[][..], &[][..]),
+        Over::Scans | Over::Others => (&[][..], &[][..]),
     };
     let run = |base, mode| Run {
         scenario,
         base,
         mode,
+        is_scanned: false,
     };
+    let scanned = scenario.scanned.then_some(Run {
+        is_scanned: true,
+        ..run(BASES[0], MODES[0])
+    });
     bases
         .iter()
         .flat_map(|&base| modes.iter().map(move |&mode| run(base, mode)))
+        .chain(scanned)
         .collect()
 }
 
@@ -104,14 +120,16 @@ impl Run {
             scenario,
             base,
             mode: (mode, _),
+            is_scanned,
         } = self;
         let name = scenario.name;
+        let scanned = if *is_scanned { ", scanned" } else { "" };
         let (number, word) = match verdict {
             Verdict::Passed => (0, "ok".to_owned()),
             Verdict::Skipped(why) => (1, format!("ignored: {why}")),
             Verdict::Failed(why) => (2, format!("FAILED\n{why}")),
         };
-        println!("test {name} ({base}, {mode}) ... {word}");
+        println!("test {name} ({base}, {mode}{scanned}) ... {word}");
         number
     }
 
@@ -128,7 +146,16 @@ impl Run {
                 _ => Verdict::Skipped(why),
             };
         }
-        match (self.scenario.expect)(&ended) {
+        let was_scanned = || {
+            if self.is_scanned && ended.graphs.is_empty() {
+                return Err("the heap was not scanned".to_owned());
+            }
+            match ended.graphs.iter().map(|graph| graph.scan.pause_us).max() {
+                Some(most) if most >= IN_VAIN_US => Err(format!("stood still for {most} µs")),
+                _ => Ok(()),
+            }
+        };
+        match (self.scenario.expect)(&ended).and_then(|()| was_scanned()) {
             Ok(()) => Verdict::Passed,
             Err(why) => Verdict::Failed(format!(
                 "{why}\n{}\n{}{}",
@@ -160,17 +187,26 @@ impl Run {
         if is_full {
             command.env(FULL, "1");
         }
+        if self.is_scanned {
+            // None goes to make room, least of all those that the scenario has asked for.
+            command.env(SCANNED, "1").env("HEAPLENS_KEEP", "100000");
+        }
         let child = command.spawn().expect("this program starts");
         let status = watchdog::wait(child, is_full);
         let text =
             |path: &Path| String::from_utf8_lossy(&fs::read(path).expect("the file")).into_owned();
         let (stdout, stderr) = (text(&stdout), text(&stderr));
         let status = status.map_err(|stacks| format!("{stacks}\n{stdout}{stderr}"))?;
+        let (scans, snapshots): (Vec<_>, Vec<_>) = sound_snapshots(&snapshots)?
+            .into_iter()
+            .partition(|snapshot| snapshot.graph.is_some());
+        let graphs = scans.into_iter().filter_map(|scan| scan.graph).collect();
         Ok(Ended {
             status,
             stdout,
             stderr,
-            snapshots: sound_snapshots(&snapshots)?,
+            snapshots,
+            graphs,
         })
     }
 }

@@ -1,10 +1,11 @@
 //! What hosts share: the size of a storm, work that allocates, and a look at the books.
 
-use crate::driver::{FULL, SKIPPED};
+use crate::driver::{FULL, SCANNED, SKIPPED};
 use fastrand::Rng;
-use heaplens::Profiler;
 use heaplens::snapshot::{Limits, Snapshot, read};
+use heaplens::{Profiler, SnapshotError};
 use std::hint::black_box;
+use std::thread;
 
 /// A tenth of a storm, or all of it.
 pub(crate) fn storm(full: usize) -> usize {
@@ -15,7 +16,29 @@ pub(crate) fn storm(full: usize) -> usize {
 }
 
 pub(crate) fn start() -> Profiler {
-    heaplens::start(heaplens::Config::new()).expect("the profiler starts")
+    let profiler = heaplens::start(heaplens::Config::new()).expect("the profiler starts");
+    if std::env::var_os(SCANNED).is_some() {
+        thread::spawn(scan_all_the_while);
+    }
+    profiler
+}
+
+/// One scan after the other, until the profiler has ended.
+fn scan_all_the_while() {
+    // Handlers of a scenario want stacks that its own threads have.
+    // SAFETY: a set of signals on the stack, filled before it is read.
+    unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &all, std::ptr::null_mut());
+    }
+    loop {
+        match heaplens::snapshot_graph() {
+            Ok(_) => {}
+            Err(SnapshotError::Ended | SnapshotError::NotStarted) => return,
+            Err(error) => panic!("no scan: {error}"),
+        }
+    }
 }
 
 pub(crate) fn is_exact() -> bool {

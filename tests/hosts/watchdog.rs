@@ -112,6 +112,15 @@ fn group_of(process: u32) -> Option<u32> {
     number(&fields_of(process)?, GROUP)
 }
 
+/// How many processes of a group have not ended.
+pub(crate) fn living_in_group(group: u32) -> usize {
+    let processes = numbers_in("/proc").into_iter().filter_map(fields_of);
+    processes
+        .filter(|fields| number::<u32>(fields, GROUP) == Some(group))
+        .filter(|fields| !fields.trim_start().starts_with(['Z', 'X']))
+        .count()
+}
+
 /// Of the fields behind the name in parentheses (proc(5)): the process group; time in user mode and in the
 /// kernel, its own and that of children that have ended.
 const GROUP: usize = 2;

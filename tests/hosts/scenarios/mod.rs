@@ -2,7 +2,8 @@
 //!
 //! Over which allocators and modes a scenario runs: those that are about what heaplens does to blocks
 //! or to the inner allocator's calls run over all of them; those about stacks, signals and the process
-//! over the system's allocator in both modes.
+//! over the system's allocator in both modes. Some of those, and storms of threads, run once more over it in
+//! exact mode, while the heap is scanned.
 
 mod clocks;
 mod environment;
@@ -13,6 +14,8 @@ mod libraries;
 mod memory;
 mod misuse;
 mod reuse;
+mod scanned_ends;
+mod scanned_signals;
 mod signals;
 mod small_stacks;
 mod stacks;
@@ -27,6 +30,8 @@ pub(crate) enum Over {
     All,
     /// Each mode, over the system's allocator.
     Modes,
+    /// None of them: runs while the heap is scanned alone.
+    Scans,
     /// Nothing: other scenarios run it.
     Others,
 }
@@ -37,6 +42,8 @@ pub(crate) struct Scenario {
     /// What the host does. It ends by a panic where something is not as it should be.
     run: fn(),
     pub(crate) over: Over,
+    /// Runs once more while the heap is scanned again and again.
+    pub(crate) scanned: bool,
     /// The layer above the inner allocator.
     pub(crate) layer: &'static str,
     /// Time between snapshots.
@@ -51,6 +58,7 @@ const fn scenario(name: &'static str, run: fn()) -> Scenario {
         name,
         run,
         over: Over::All,
+        scanned: false,
         layer: "none",
         interval: "none",
         expect: ends_well,
@@ -91,9 +99,13 @@ pub(crate) const ALL: &[Scenario] = &[
     },
     Scenario {
         interval: "50ms",
+        scanned: true,
         ..of_process("fork_storm", forks::storm_of_children)
     },
-    scenario("signal_storm", signals::storm_of_signals),
+    Scenario {
+        scanned: true,
+        ..scenario("signal_storm", signals::storm_of_signals)
+    },
     of_process("signal_at_each_instruction", signals::at_each_instruction),
     of_process(
         "signal_stack_within_the_stack",
@@ -104,20 +116,42 @@ pub(crate) const ALL: &[Scenario] = &[
         "jump_off_a_signal_stack",
         signals::that_jump_off_their_stack,
     ),
-    scenario("small_stacks", small_stacks::of_threads),
+    Scenario {
+        scanned: true,
+        ..scenario("small_stacks", small_stacks::of_threads)
+    },
     Scenario {
         expect: small_stacks::is_told_of_an_overflow,
         ..of_process("stack_overflow", small_stacks::that_overflow)
     },
     Scenario {
         interval: "20ms",
+        scanned: true,
         ..of_process("dlopen_storm", libraries::come_and_go)
     },
     Scenario {
         expect: teardown::leaves_a_last_snapshot,
+        scanned: true,
         ..scenario("thread_teardown", teardown::is_survived)
     },
-    scenario("stack_switches", stacks::are_switched),
+    Scenario {
+        scanned: true,
+        ..scenario("stack_switches", stacks::are_switched)
+    },
+    Scenario {
+        over: Over::Scans,
+        scanned: true,
+        ..scenario("signals_while_scanned", scanned_signals::are_handled_once)
+    },
+    Scenario {
+        over: Over::Scans,
+        scanned: true,
+        ..scenario("ends_of_scanned", scanned_ends::storm_of_ends)
+    },
+    Scenario {
+        over: Over::Others,
+        ..scenario("ends_while_scanned", scanned_ends::at_some_moment)
+    },
     of_process("broken_unwinding", stacks::that_cannot_be_unwound),
     of_process("callbacks_that_panic", stacks::that_panics_unwind),
     scenario("foreign_frees", misuse::of_foreign_blocks),
