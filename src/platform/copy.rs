@@ -62,8 +62,12 @@ impl Pid {
         let mut status = 0;
         // SAFETY: waits for a process of ours, and writes to the local above.
         let ended = unsafe { libc::waitpid(self.0, &mut status, libc::__WALL | libc::WNOHANG) };
-        // Any error means that there is nothing left to wait for.
-        (ended != 0).then_some(status)
+        match ended {
+            0 => None,
+            // There is nothing left to wait for.
+            _ if ended > 0 || last_error() == libc::ECHILD => Some(status),
+            _ => None,
+        }
     }
 }
 

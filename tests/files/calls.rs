@@ -22,7 +22,8 @@ pub(crate) const ROLES: &[(&str, fn())] = &[
 
 /// The thread is started by the first request, hence as a watched one. Few files, so that some are
 /// removed as well.
-const SETTINGS: [(&str, &str); 2] = [("HEAPLENS_SIGNAL", "none"), ("HEAPLENS_KEEP", "3")];
+pub(crate) const SETTINGS: [(&str, &str); 2] =
+    [("HEAPLENS_SIGNAL", "none"), ("HEAPLENS_KEEP", "3")];
 /// Which call the process is killed at.
 const NTH: &str = "HOST_NTH";
 /// What a call fails with.
@@ -30,9 +31,9 @@ const FAILURE: &str = "HOST_FAILURE";
 /// Exit code of a process that cannot watch system calls.
 const IMPOSSIBLE: i32 = 77;
 /// More calls than a snapshot makes.
-const MANY: u32 = 1_000;
+pub(crate) const MANY: u32 = 1_000;
 
-fn step() -> usize {
+pub(crate) fn step() -> usize {
     match std::env::var("HEAPLENS_STORMS") {
         Ok(size) if size == "full" => 1,
         _ => 7,
@@ -45,7 +46,7 @@ fn dir() -> PathBuf {
         .into()
 }
 
-fn start() -> Profiler {
+pub(crate) fn start() -> Profiler {
     let started = watch(|| {
         let profiler = heaplens::start(Config::new()).expect("the profiler starts");
         heaplens::snapshot("first").expect("a snapshot");
@@ -54,7 +55,7 @@ fn start() -> Profiler {
     started.unwrap_or_else(|| std::process::exit(IMPOSSIBLE))
 }
 
-fn is_impossible(left: &Left) -> bool {
+pub(crate) fn is_impossible(left: &Left) -> bool {
     let impossible = left.status.code() == Some(IMPOSSIBLE);
     if impossible {
         skip("seccomp filters with user notification");
@@ -71,8 +72,8 @@ fn is_killed() {
         nth.parse().expect("a number"),
         |_| true,
         |_| {
-            // SAFETY: ends this process.
-            unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+            // SAFETY: ends the supervisor's parent, which is this process.
+            unsafe { libc::kill(libc::getppid(), libc::SIGKILL) };
             Answer::Never
         },
     );
@@ -122,7 +123,7 @@ fn killed_at_every_system_call() {
 }
 
 /// Runs the program once more in the same folder, which then holds sound snapshots alone.
-fn next_run(folder: &Path) -> BTreeSet<FileName> {
+pub(crate) fn next_run(folder: &Path) -> BTreeSet<FileName> {
     let left = run_in(folder, "kill", &[("HEAPLENS_KEEP", "48"), (NTH, "1000")]);
     assert!(left.status.success(), "{:?}", left.own_lines);
     left.files.into_keys().collect()

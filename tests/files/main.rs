@@ -8,6 +8,7 @@ mod calls;
 mod folders;
 #[path = "../processes/mod.rs"]
 mod processes;
+mod scans;
 mod secrets;
 #[path = "../system_calls/mod.rs"]
 mod system_calls;
@@ -21,6 +22,6 @@ static ALLOCATOR: Allocator<System> = Allocator::new(System, Config::new());
 #[test]
 #[ignore = "what the other tests run in processes of their own"]
 fn role() {
-    let roles = [calls::ROLES, folders::ROLES, secrets::ROLES].concat();
+    let roles = [calls::ROLES, folders::ROLES, scans::ROLES, secrets::ROLES].concat();
     assert!(processes::play(&roles), "started by another test");
 }

@@ -1,12 +1,16 @@
 //! System calls of heaplens' thread, one of which gets another answer than the system's.
 //!
-//! The kernel hands each call of a watched thread to a supervisor in the same process (a seccomp
+//! The kernel hands each call of a watched thread to a supervisor (a seccomp
 //! filter with user notification), which lets it pass, or answers it in the system's place. So a test
-//! can go through all calls of a snapshot one by one, without guessing what they are.
+//! can go through all calls of a snapshot one by one, without guessing what they are. Processes that a
+//! watched thread starts are watched too, those that stop all threads of this one included: so the supervisor
+//! is a process beside it, which shares its memory and descriptors.
 
 #![allow(dead_code, reason = "not every test program needs all of it")]
 
+use std::ffi::{c_int, c_void};
 use std::mem;
+use std::ptr::null_mut;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::thread;
@@ -48,7 +52,7 @@ static IS_READY: AtomicBool = AtomicBool::new(false);
 /// Runs `body` on a thread of its own. The threads that it starts are watched. `None`, without
 /// running it, where the system does not allow that.
 pub(crate) fn watch<T: Send>(body: impl FnOnce() -> T + Send) -> Option<T> {
-    thread::spawn(supervise);
+    thread::spawn(begin_supervising);
     while !IS_READY.load(Ordering::Acquire) {
         thread::yield_now();
     }
@@ -104,8 +108,22 @@ fn install_filter() -> bool {
     listener >= 0
 }
 
+/// Waits in the kernel for the end of the supervisor, which has this thread's thread-locals, and ends with it.
+fn begin_supervising() {
+    const STACK: usize = 256 << 10;
+    let stack = vec![0u8; STACK].leak();
+    let flags = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_VFORK;
+    // SAFETY: the stack is the supervisor's for ever, and nobody else uses its thread-locals meanwhile.
+    unsafe {
+        let top = stack.as_mut_ptr().add(STACK);
+        libc::clone(supervise, top.cast(), flags, null_mut());
+    }
+}
+
 /// Allocates nothing: a watched thread may be in the allocator's locks when it makes a call.
-fn supervise() {
+extern "C" fn supervise(_: *mut c_void) -> c_int {
+    // SAFETY: asks for a signal at the end of the thread that waits.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     IS_READY.store(true, Ordering::Release);
     let listener = loop {
         match LISTENER.load(Ordering::Acquire) {

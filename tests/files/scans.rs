@@ -1,0 +1,122 @@
+//! Each system call of a snapshot with a scan of the heap fails in turn: those of heaplens' thread, of the
+//! copies and of the process that stops the threads.
+
+use crate::calls::{MANY, SETTINGS, is_impossible, next_run, start, step};
+use crate::processes::{command, left, wait_until};
+use crate::system_calls::{Answer, Call, answer, answered};
+use heaplens::SnapshotError;
+use heaplens::snapshot::{self, Limits};
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+pub(crate) const ROLES: &[(&str, fn())] = &[("fail scans", fails)];
+
+/// What a call fails with.
+const FAILURE: &str = "HOST_FAILURE";
+
+/// A descriptor whose closing fails stays open: it may be one of a copy.
+type Failure = (&'static str, fn(&Call) -> bool, fn(&Call) -> Answer);
+
+const FAILURES: [Failure; 4] = [
+    ("EPERM", is_no_wait, |_| Answer::Fail(libc::EPERM)),
+    ("ENOMEM", is_no_wait, |_| Answer::Fail(libc::ENOMEM)),
+    ("EINTR", is_no_wait, |_| Answer::Fail(libc::EINTR)),
+    ("a wait for a process", is_wait, |_| {
+        Answer::Fail(libc::EINTR)
+    }),
+];
+
+/// How often it is looked whether something is over is no matter of the calls that are made. The last one of a
+/// process cannot fail.
+fn is_no_wait(call: &Call) -> bool {
+    !is_wait(call)
+        && ![
+            libc::SYS_futex,
+            libc::SYS_nanosleep,
+            libc::SYS_clock_nanosleep,
+            libc::SYS_exit,
+            libc::SYS_exit_group,
+        ]
+        .contains(&call.number)
+}
+
+fn is_wait(call: &Call) -> bool {
+    call.number == libc::SYS_wait4
+}
+
+/// One process for all calls: it is to survive each.
+fn fails() {
+    let asked = std::env::var(FAILURE).expect("set by the test");
+    let known = FAILURES.iter().find(|(what, ..)| *what == asked);
+    let (_, counts, with) = *known.expect("a failure");
+    let _profiler = start();
+    let unreached = scan().expect("a scan");
+    let (mut calls, mut failed) = (0, 0);
+    for nth in (0..MANY).step_by(step()) {
+        answer(nth, counts, with);
+        let result = scan();
+        let Some(call) = answered() else {
+            break;
+        };
+        calls += 1;
+        match result {
+            // A call that has failed is no reason to report a block that is held.
+            Ok(told) => assert_eq!(told, unreached, "call {nth}, {call}"),
+            Err(SnapshotError::Scan(_) | SnapshotError::Write { .. }) => {
+                failed += 1;
+                scan().unwrap_or_else(|error| panic!("after call {nth}, {call}: {error}"));
+            }
+            Err(error) => panic!("call {nth}, {call}: {error}"),
+        }
+        // The supervisor stays.
+        let what = format!("the end of the copies, after call {nth}, {call}");
+        wait_until(&what, || children() == 1);
+    }
+    println!("{calls} calls, {failed} failed");
+    std::process::exit(3);
+}
+
+/// Blocks that a scan has found unreached, in a sound file.
+fn scan() -> Result<u64, SnapshotError> {
+    let path = heaplens::snapshot_graph()?;
+    let snapshot = snapshot::read(&path, &Limits::default()).expect("a sound file");
+    let graph = snapshot.graph.expect("a graph");
+    Ok(graph.sites.unreached_count.iter().sum())
+}
+
+/// Children of all threads, those that have ended and were not waited for included.
+fn children() -> usize {
+    let tasks = fs::read_dir("/proc/self/task").expect("/proc").flatten();
+    let of = |task: fs::DirEntry| fs::read_to_string(task.path().join("children"));
+    tasks
+        .filter_map(|task| of(task).ok())
+        .map(|numbers| numbers.split_whitespace().count())
+        .sum()
+}
+
+#[test]
+fn failed_at_every_system_call_of_a_scan() {
+    thread::scope(|scope| {
+        for (what, ..) in FAILURES {
+            scope.spawn(move || failed_with(what));
+        }
+    });
+}
+
+fn failed_with(what: &str) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let child = command("fail scans", folder.path(), &SETTINGS)
+        .env(FAILURE, what)
+        .env("HEAPLENS_MODE", "exact")
+        .spawn();
+    let left = left(child.expect("this program starts"), Path::new("/nowhere"));
+    if is_impossible(&left) {
+        return;
+    }
+    assert_eq!(left.own_lines, Vec::<String>::new(), "{what}");
+    assert_eq!(left.status.code(), Some(3), "{what}");
+    let counted = left.stdout.lines().find(|line| line.ends_with("failed"));
+    println!("{what}: {}", counted.expect("a count"));
+    next_run(folder.path());
+}
