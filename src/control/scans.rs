@@ -256,8 +256,8 @@ fn io_error(error: ScanError) -> io::Error {
         ),
         ScanError::Copy(number) => {
             let error = io::Error::from_raw_os_error(number);
-            let text = format!("the system does not copy the process: {error}");
-            io::Error::new(error.kind(), text)
+            // Of no kind of its own: `EINTR` of the system is not the end of the program.
+            io::Error::other(format!("the system does not copy the process: {error}"))
         }
         ScanError::NoMemory => io::ErrorKind::OutOfMemory.into(),
         ScanError::NoProc => io::Error::new(

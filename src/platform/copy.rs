@@ -64,9 +64,9 @@ impl Pid {
         let ended = unsafe { libc::waitpid(self.0, &mut status, libc::__WALL | libc::WNOHANG) };
         match ended {
             0 => None,
-            // There is nothing left to wait for.
-            _ if ended > 0 || last_error() == libc::ECHILD => Some(status),
-            _ => None,
+            _ if ended < 0 && last_error() == libc::EINTR => None,
+            // Any other error means that there is nothing left to wait for.
+            _ => Some(status),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! copies and of the process that stops the threads.
 
 use crate::calls::{MANY, SETTINGS, is_impossible, next_run, start, step};
-use crate::processes::{command, left, wait_until};
+use crate::processes::{be_patient, command, left, wait_until};
 use crate::system_calls::{Answer, Call, answer, answered};
 use heaplens::SnapshotError;
 use heaplens::snapshot::{self, Limits};
@@ -97,6 +97,8 @@ fn children() -> usize {
 
 #[test]
 fn failed_at_every_system_call_of_a_scan() {
+    // All calls are done within some minutes.
+    be_patient(10);
     thread::scope(|scope| {
         for (what, ..) in FAILURES {
             scope.spawn(move || failed_with(what));

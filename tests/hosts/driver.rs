@@ -150,6 +150,14 @@ impl Run {
             if self.is_scanned && ended.graphs.is_empty() {
                 return Err("the heap was not scanned".to_owned());
             }
+            let unreached = ended
+                .graphs
+                .iter()
+                .flat_map(|graph| &graph.sites.unreached_count);
+            match unreached.sum() {
+                0u64 => {}
+                blocks => return Err(format!("{blocks} blocks that are held told as unreached")),
+            }
             match ended.graphs.iter().map(|graph| graph.scan.pause_us).max() {
                 Some(most) if most >= IN_VAIN_US => Err(format!("stood still for {most} µs")),
                 _ => Ok(()),

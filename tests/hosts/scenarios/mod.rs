@@ -73,6 +73,14 @@ const fn of_process(name: &'static str, run: fn()) -> Scenario {
     }
 }
 
+/// A part of other scenarios, which run it.
+const fn part(name: &'static str, run: fn()) -> Scenario {
+    Scenario {
+        over: Over::Others,
+        ..scenario(name, run)
+    }
+}
+
 pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         layer: "paranoid",
@@ -93,10 +101,7 @@ pub(crate) const ALL: &[Scenario] = &[
     },
     of_process("no_room_for_threads", memory::for_thread_states),
     of_process("no_room_for_tables", memory::for_each_table),
-    Scenario {
-        over: Over::Others,
-        ..scenario("under_a_limit", memory::under_a_limit)
-    },
+    part("under_a_limit", memory::under_a_limit),
     Scenario {
         interval: "50ms",
         scanned: true,
@@ -148,10 +153,7 @@ pub(crate) const ALL: &[Scenario] = &[
         scanned: true,
         ..scenario("ends_of_scanned", scanned_ends::storm_of_ends)
     },
-    Scenario {
-        over: Over::Others,
-        ..scenario("ends_while_scanned", scanned_ends::at_some_moment)
-    },
+    part("ends_while_scanned", scanned_ends::at_some_moment),
     of_process("broken_unwinding", stacks::that_cannot_be_unwound),
     of_process("callbacks_that_panic", stacks::that_panics_unwind),
     scenario("foreign_frees", misuse::of_foreign_blocks),
@@ -162,21 +164,21 @@ pub(crate) const ALL: &[Scenario] = &[
     of_process("closed_streams", environment::without_standard_streams),
     of_process("no_proc", environment::without_proc),
     of_process("filters_that_kill", filters::that_kill),
-    of_process("filters_that_refuse", filters::that_refuse),
+    Scenario {
+        expect: filters::says_why,
+        ..of_process("filters_that_refuse", filters::that_refuse)
+    },
+    part("scan_with_registers", filters::scan_with_registers),
+    part("scan_without_registers", filters::scan_without_registers),
+    part("no_scan", filters::no_scan),
     Scenario {
         interval: "20ms",
         expect: clocks::leaves_files_in_order,
         ..of_process("clock_jumps", clocks::that_jump)
     },
-    Scenario {
-        over: Over::Others,
-        ..scenario("churn_and_balance", environment::churn_and_balance)
-    },
+    part("churn_and_balance", environment::churn_and_balance),
     of_process("setuid", environment::ignores_settings_where_setuid),
-    Scenario {
-        over: Over::Others,
-        ..scenario("says_its_settings", environment::says_its_settings)
-    },
+    part("says_its_settings", environment::says_its_settings),
 ];
 
 /// Runs the scenario of this name, in this process.

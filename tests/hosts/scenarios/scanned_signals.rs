@@ -6,7 +6,10 @@ use std::mem::zeroed;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
+use std::time::{Duration, Instant};
 
+/// Far longer than signals take on a slow machine.
+const LONG: Duration = Duration::from_secs(60);
 /// Signals of one sender: no more than the system keeps.
 const MANY: usize = 2_000;
 static HANDLED: AtomicUsize = AtomicUsize::new(0);
@@ -45,8 +48,10 @@ pub(crate) fn are_handled_once() {
         for _ in 0..storm(100) {
             let sender = begin_to_send(signal);
             sent += MANY;
-            // The watchdog ends this if one is lost.
+            let began = Instant::now();
             while HANDLED.load(Relaxed) < sent {
+                let handled = HANDLED.load(Relaxed);
+                assert!(began.elapsed() < LONG, "{handled} of {sent} handled");
                 churn(&mut Rng::with_seed(3), 1);
             }
             // SAFETY: waits for a child, and writes nothing.
