@@ -216,7 +216,7 @@ fn texts_that_never_end_are_refused() {
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{line:?}: {stderr}");
         assert!(stderr.contains("/dev/zero: "), "{line:?}: {stderr}");
-        assert!(stderr.contains("longer than 4.0 MiB"), "{line:?}: {stderr}");
+        assert!(stderr.contains("longer than 1.0 MiB"), "{line:?}: {stderr}");
     }
 }
 
