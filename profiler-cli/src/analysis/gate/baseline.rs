@@ -11,10 +11,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde::de::{Error as _, Unexpected};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use super::measure::{Estimate, Measured, Measures, Quantity};
+use super::amounts::Amounts;
+use super::measure::{Estimate, Measured, Quantity};
 use super::text::{TextError, read};
 use crate::profile::Profile;
 
@@ -44,74 +44,6 @@ pub struct Program {
     total: Amounts,
     #[serde(default)]
     owner: BTreeMap<String, Amounts>,
-}
-
-/// In bytes; `None` for what the run did not tell.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Amounts {
-    #[serde(default, deserialize_with = "bytes")]
-    live: Option<f64>,
-    #[serde(default, deserialize_with = "bytes")]
-    growth: Option<f64>,
-    #[serde(default, deserialize_with = "bytes")]
-    growth_per_work: Option<f64>,
-    #[serde(default, deserialize_with = "bytes")]
-    peak: Option<f64>,
-    #[serde(default, deserialize_with = "bytes")]
-    allocated: Option<f64>,
-    #[serde(default, deserialize_with = "bytes")]
-    unreached: Option<f64>,
-}
-
-/// An amount: a number that limits something.
-fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    let bytes = f64::deserialize(deserializer)?;
-    match bytes.is_finite() && bytes >= 0.0 {
-        true => Ok(Some(bytes)),
-        false => Err(D::Error::invalid_value(
-            Unexpected::Float(bytes),
-            &"a number of bytes, 0 or more",
-        )),
-    }
-}
-
-impl Amounts {
-    fn new(measures: &Measures) -> Self {
-        let mut amounts = Self::default();
-        for quantity in Quantity::ALL {
-            let estimate = measures.of(quantity);
-            *amounts.of_mut(quantity) = estimate.map(|estimate| estimate.value.max(0.0));
-        }
-        amounts
-    }
-
-    fn of(mut self, quantity: Quantity) -> Option<f64> {
-        *self.of_mut(quantity)
-    }
-
-    fn of_mut(&mut self, quantity: Quantity) -> &mut Option<f64> {
-        match quantity {
-            Quantity::Live => &mut self.live,
-            Quantity::Growth => &mut self.growth,
-            Quantity::GrowthPerWork => &mut self.growth_per_work,
-            Quantity::Peak => &mut self.peak,
-            Quantity::Allocated => &mut self.allocated,
-            Quantity::Unreached => &mut self.unreached,
-        }
-    }
-
-    /// Both together, with one number of two where both have one.
-    fn merged(self, new: Self, one: &mut impl FnMut(f64, f64) -> f64) -> Self {
-        let mut merged = self;
-        for quantity in Quantity::ALL {
-            *merged.of_mut(quantity) = match (self.of(quantity), new.of(quantity)) {
-                (Some(old), Some(new)) => Some(one(old, new)),
-                (old, new) => new.or(old),
-            };
-        }
-        merged
-    }
 }
 
 impl Baseline {
@@ -156,24 +88,14 @@ impl Baseline {
                 "\n[program.{name}]\nsample_bytes = {}\nwork = {}\ntotal = {}\n\n[program.{name}.owner]",
                 program.sample_bytes,
                 program.work,
-                inline(program.total),
+                program.total.inline(),
             );
             for (owner, amounts) in &program.owner {
-                let _ = writeln!(text, "{} = {}", quoted(owner), inline(*amounts));
+                let _ = writeln!(text, "{} = {}", quoted(owner), amounts.inline());
             }
         }
         text
     }
-}
-
-fn inline(amounts: Amounts) -> String {
-    let known = Quantity::ALL
-        .into_iter()
-        .filter_map(|quantity| Some((quantity, amounts.of(quantity)?)));
-    let parts: Vec<String> = known
-        .map(|(quantity, amount)| format!("{} = {amount:.1}", quantity.key()))
-        .collect();
-    format!("{{ {} }}", parts.join(", "))
 }
 
 /// A basic string of TOML.

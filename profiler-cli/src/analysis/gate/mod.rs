@@ -6,6 +6,7 @@
 //! | [`text`] | TOML to values, with the place of what is wrong |
 //! | [`budget`] | limits, and for which package and owner they are |
 //! | [`baseline`] | what a package held when somebody wrote it down |
+//! | `amounts` | its amounts |
 //! | [`suppressions`] | leaks that are known, in LeakSanitizer's form |
 //! | [`mod@measure`] | the quantities of a run that limits are about |
 //! | [`evidence`] | what keeps a run from passing, since it may hide a leak |
@@ -14,6 +15,7 @@
 //! Texts and numbers in, numbers out: no files are read here, and nothing is put into words for people
 //! but what is wrong with a text.
 
+mod amounts;
 pub mod baseline;
 pub mod budget;
 pub mod check;
