@@ -46,8 +46,10 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 }
 
 fn listen(listener: &TcpListener, access: &Arc<Access>) {
-    for stream in listener.incoming() {
-        let Ok(stream) = stream else {
+    loop {
+        // What calls have left on the stack would hold blocks for as long as this thread waits.
+        platform::clear_stack();
+        let Ok((stream, _)) = listener.accept() else {
             thread::sleep(PAUSE);
             continue;
         };
@@ -62,8 +64,6 @@ fn listen(listener: &TcpListener, access: &Arc<Access>) {
             let _place = place;
             one(stream, &access);
         });
-        // What calls have left on the stack would hold blocks for as long as this thread waits.
-        platform::clear_stack();
     }
 }
 
