@@ -22,8 +22,7 @@ pub(crate) const ROLES: &[(&str, fn())] = &[
 
 /// The thread is started by the first request, hence as a watched one. Few files, so that some are
 /// removed as well.
-pub(crate) const SETTINGS: [(&str, &str); 2] =
-    [("HEAPLENS_SIGNAL", "none"), ("HEAPLENS_KEEP", "3")];
+const SETTINGS: [(&str, &str); 2] = [("HEAPLENS_SIGNAL", "none"), ("HEAPLENS_KEEP", "3")];
 /// Which call the process is killed at.
 const NTH: &str = "HOST_NTH";
 /// What a call fails with.
@@ -55,7 +54,7 @@ pub(crate) fn start() -> Profiler {
     started.unwrap_or_else(|| std::process::exit(IMPOSSIBLE))
 }
 
-pub(crate) fn is_impossible(left: &Left) -> bool {
+fn is_impossible(left: &Left) -> bool {
     let impossible = left.status.code() == Some(IMPOSSIBLE);
     if impossible {
         skip("seccomp filters with user notification");
@@ -163,7 +162,8 @@ fn fail(call: &Call, error: i32) -> Answer {
     Answer::Fail(error)
 }
 
-type Failure = (&'static str, fn(&Call) -> bool, fn(&Call) -> Answer);
+/// Its name, which calls count, and what is answered to one of them.
+pub(crate) type Failure = (&'static str, fn(&Call) -> bool, fn(&Call) -> Answer);
 
 const FAILURES: [Failure; 7] = [
     ("EIO", is_no_wait, |call| fail(call, libc::EIO)),
@@ -175,11 +175,16 @@ const FAILURES: [Failure; 7] = [
     ("half of a write", is_write, half),
 ];
 
+/// The one that the test wants of this process.
+pub(crate) fn asked_failure(failures: &[Failure]) -> Failure {
+    let asked = std::env::var(FAILURE).expect("set by the test");
+    let known = failures.iter().find(|(what, ..)| *what == asked);
+    *known.expect("a failure")
+}
+
 /// One process for all calls: it is to survive each.
 fn fails() {
-    let asked = std::env::var(FAILURE).expect("set by the test");
-    let known = FAILURES.iter().find(|(what, ..)| *what == asked);
-    let (_, counts, with) = *known.expect("a failure");
+    let (_, counts, with) = asked_failure(&FAILURES);
     let _profiler = start();
     let (mut calls, mut failed) = (0, 0);
     for nth in (0..MANY).step_by(step()) {
@@ -218,17 +223,36 @@ fn failed_at_every_system_call() {
     });
 }
 
-fn failed_with(what: &str) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let child = command("fail", folder.path(), &SETTINGS)
+/// Runs a role in which calls fail: what it has left, and how many it has counted. `None` where system calls cannot
+/// be watched.
+pub(crate) fn survived(
+    role: &str,
+    what: &str,
+    folder: &Path,
+    mode: &str,
+) -> Option<(Left, String)> {
+    let child = command(role, folder, &SETTINGS)
         .env(FAILURE, what)
+        .env("HEAPLENS_MODE", mode)
         .spawn();
     let left = left(child.expect("this program starts"), Path::new("/nowhere"));
     if is_impossible(&left) {
-        return;
+        return None;
     }
     assert_eq!(left.own_lines, Vec::<String>::new(), "{what}");
     assert_eq!(left.status.code(), Some(3), "{what}");
+    let mut lines = left.stdout.lines();
+    let counted = lines.find(|line| line.ends_with("failed"));
+    let counted = counted.expect("a count").to_owned();
+    println!("{what}: {counted}");
+    Some((left, counted))
+}
+
+fn failed_with(what: &str) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let Some((left, counted)) = survived("fail", what, folder.path(), "sampled") else {
+        return;
+    };
     let failures = left
         .lines
         .iter()
@@ -245,12 +269,6 @@ fn failed_with(what: &str) {
         "{:?}",
         left.lines
     );
-    let counted = left
-        .stdout
-        .lines()
-        .find(|line| line.ends_with("failed"))
-        .expect("a count");
-    println!("{what}: {counted}");
     assert!(
         counted.ends_with(&format!(" calls, {failures} failed")),
         "{what}: {counted}"

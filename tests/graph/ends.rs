@@ -1,7 +1,7 @@
 //! Scans that come to nothing: without exact mode, for want of time, and when the program ends.
 
+use crate::processes::children::{children, copies};
 use crate::processes::{self, LONG, Left};
-use crate::trust::children;
 use heaplens::snapshot::Reason;
 use heaplens::{Config, SnapshotError};
 use std::hint::black_box;
@@ -70,18 +70,11 @@ pub(crate) fn is_terminated_while_it_is_scanned() {
 /// Waits for a scan, and stops its copy of the process: by itself it ends no more.
 fn stop_a_copy() {
     loop {
-        for copy in children().split_whitespace() {
-            let in_proc = |file| fs::read_to_string(format!("/proc/{copy}/{file}"));
-            // Other processes of heaplens' own have the memory of this one, and end with it or before.
-            let is_copy = || in_proc("oom_score_adj").is_ok_and(|score| score.trim() == "1000");
-            if !is_copy() {
-                continue;
-            }
-            let pid = copy.parse().expect("a number");
+        for copy in copies() {
             // SAFETY: a signal to a process of ours. Nobody waits for it before it has ended.
-            unsafe { libc::kill(pid, libc::SIGSTOP) };
+            unsafe { libc::kill(copy, libc::SIGSTOP) };
             loop {
-                let stat = in_proc("stat").unwrap_or_default();
+                let stat = fs::read_to_string(format!("/proc/{copy}/stat")).unwrap_or_default();
                 match stat
                     .rsplit(") ")
                     .next()

@@ -1,5 +1,6 @@
 //! What a host notices of a scan: nothing.
 
+use crate::processes::children::children;
 use crate::scan;
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
@@ -63,13 +64,6 @@ pub(crate) fn many_scans_leave_nothing() {
 
 fn number_of_scans() -> u64 {
     std::env::var("GRAPH_MANY").map_or(20, |text| text.parse().expect("a number"))
-}
-
-/// Numbers of all children, those that have ended and were not waited for included.
-pub(crate) fn children() -> String {
-    let tasks = fs::read_dir("/proc/self/task").expect("/proc");
-    let of = |task: fs::DirEntry| fs::read_to_string(task.path().join("children"));
-    tasks.flatten().filter_map(|task| of(task).ok()).collect()
 }
 
 fn entries(folder: &str) -> usize {

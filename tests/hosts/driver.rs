@@ -146,29 +146,30 @@ impl Run {
                 _ => Verdict::Skipped(why),
             };
         }
-        let was_scanned = || {
-            if self.is_scanned && ended.graphs.is_empty() {
-                return Err("the heap was not scanned".to_owned());
-            }
-            let unreached = ended
-                .graphs
-                .iter()
-                .flat_map(|graph| &graph.sites.unreached_count);
-            match unreached.sum() {
-                0u64 => {}
-                blocks => return Err(format!("{blocks} blocks that are held told as unreached")),
-            }
-            match ended.graphs.iter().map(|graph| graph.scan.pause_us).max() {
-                Some(most) if most >= IN_VAIN_US => Err(format!("stood still for {most} µs")),
-                _ => Ok(()),
-            }
-        };
-        match (self.scenario.expect)(&ended).and_then(|()| was_scanned()) {
+        match (self.scenario.expect)(&ended).and_then(|()| self.judge_scans(&ended.graphs)) {
             Ok(()) => Verdict::Passed,
             Err(why) => Verdict::Failed(format!(
                 "{why}\n{}\n{}{}",
                 ended.status, ended.stdout, ended.stderr
             )),
+        }
+    }
+
+    /// Scans were made where they should be, no block was told as unreached, and nobody waited in vain.
+    fn judge_scans(&self, graphs: &[Graph]) -> Result<(), String> {
+        if self.is_scanned && graphs.is_empty() {
+            return Err("the heap was not scanned".to_owned());
+        }
+        let counts = graphs.iter().flat_map(|graph| &graph.sites.unreached_count);
+        let unreached: u64 = counts.sum();
+        if unreached > 0 {
+            return Err(format!(
+                "{unreached} blocks that are held told as unreached"
+            ));
+        }
+        match graphs.iter().map(|graph| graph.scan.pause_us).max() {
+            Some(most) if most >= IN_VAIN_US => Err(format!("stood still for {most} µs")),
+            _ => Ok(()),
         }
     }
 

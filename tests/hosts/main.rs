@@ -8,6 +8,8 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 mod c_library;
+#[path = "../processes/children.rs"]
+mod children;
 mod driver;
 mod host;
 mod inner;

@@ -6,6 +6,8 @@
 
 #![allow(dead_code, reason = "not every test program needs all of it")]
 
+pub(crate) mod children;
+
 use heaplens::snapshot::{self, FileName, Snapshot};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -73,6 +73,22 @@ const fn of_process(name: &'static str, run: fn()) -> Scenario {
     }
 }
 
+/// The same once more, while the heap is scanned again and again.
+const fn scanned(scenario: Scenario) -> Scenario {
+    Scenario {
+        scanned: true,
+        ..scenario
+    }
+}
+
+/// A scenario that runs while the heap is scanned, and at no other time.
+const fn of_scans(name: &'static str, run: fn()) -> Scenario {
+    Scenario {
+        over: Over::Scans,
+        ..scanned(scenario(name, run))
+    }
+}
+
 /// A part of other scenarios, which run it.
 const fn part(name: &'static str, run: fn()) -> Scenario {
     Scenario {
@@ -104,13 +120,9 @@ pub(crate) const ALL: &[Scenario] = &[
     part("under_a_limit", memory::under_a_limit),
     Scenario {
         interval: "50ms",
-        scanned: true,
-        ..of_process("fork_storm", forks::storm_of_children)
+        ..scanned(of_process("fork_storm", forks::storm_of_children))
     },
-    Scenario {
-        scanned: true,
-        ..scenario("signal_storm", signals::storm_of_signals)
-    },
+    scanned(scenario("signal_storm", signals::storm_of_signals)),
     of_process("signal_at_each_instruction", signals::at_each_instruction),
     of_process(
         "signal_stack_within_the_stack",
@@ -121,38 +133,22 @@ pub(crate) const ALL: &[Scenario] = &[
         "jump_off_a_signal_stack",
         signals::that_jump_off_their_stack,
     ),
-    Scenario {
-        scanned: true,
-        ..scenario("small_stacks", small_stacks::of_threads)
-    },
+    scanned(scenario("small_stacks", small_stacks::of_threads)),
     Scenario {
         expect: small_stacks::is_told_of_an_overflow,
         ..of_process("stack_overflow", small_stacks::that_overflow)
     },
     Scenario {
         interval: "20ms",
-        scanned: true,
-        ..of_process("dlopen_storm", libraries::come_and_go)
+        ..scanned(of_process("dlopen_storm", libraries::come_and_go))
     },
     Scenario {
         expect: teardown::leaves_a_last_snapshot,
-        scanned: true,
-        ..scenario("thread_teardown", teardown::is_survived)
+        ..scanned(scenario("thread_teardown", teardown::is_survived))
     },
-    Scenario {
-        scanned: true,
-        ..scenario("stack_switches", stacks::are_switched)
-    },
-    Scenario {
-        over: Over::Scans,
-        scanned: true,
-        ..scenario("signals_while_scanned", scanned_signals::are_handled_once)
-    },
-    Scenario {
-        over: Over::Scans,
-        scanned: true,
-        ..scenario("ends_of_scanned", scanned_ends::storm_of_ends)
-    },
+    scanned(scenario("stack_switches", stacks::are_switched)),
+    of_scans("signals_while_scanned", scanned_signals::are_handled_once),
+    of_scans("ends_of_scanned", scanned_ends::storm_of_ends),
     part("ends_while_scanned", scanned_ends::at_some_moment),
     of_process("broken_unwinding", stacks::that_cannot_be_unwound),
     of_process("callbacks_that_panic", stacks::that_panics_unwind),

@@ -1,11 +1,11 @@
 //! Processes that end while their heap is scanned.
 
+use crate::children::copies;
 use crate::driver::SCENARIO;
 use crate::host::{churn, start, storm};
 use crate::watchdog::living_in_group;
 use fastrand::Rng;
 use std::ffi::c_int;
-use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::thread;
@@ -62,15 +62,9 @@ pub(crate) fn storm_of_ends() {
 
 /// By themselves those that there are end no more.
 fn stop_copies() {
-    let tasks = fs::read_dir("/proc/self/task").expect("/proc").flatten();
-    let children = tasks.flat_map(|task| fs::read_to_string(task.path().join("children")));
-    for copy in children.collect::<String>().split_whitespace() {
-        // The other process of heaplens' own holds all threads, this one too.
-        let score = fs::read_to_string(format!("/proc/{copy}/oom_score_adj"));
-        if score.is_ok_and(|score| score.trim() == "1000") {
-            // SAFETY: a signal to a process of ours. Nobody waits for it before it has ended.
-            unsafe { libc::kill(copy.parse().expect("a number"), libc::SIGSTOP) };
-        }
+    for copy in copies() {
+        // SAFETY: a signal to a process of ours. Nobody waits for it before it has ended.
+        unsafe { libc::kill(copy, libc::SIGSTOP) };
     }
 }
 
