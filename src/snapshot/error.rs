@@ -78,8 +78,8 @@ impl std::error::Error for Error {
 /// Longest text from outside that a message repeats, in characters.
 const PRINTABLE_CHARS: usize = 400;
 
-/// Makes a text from outside safe to print in one line: control characters and marks that turn
-/// the direction of writing are escaped, and the end of a very long text is left out.
+/// Makes a text from outside safe to print in one line: control characters, marks that turn the direction of
+/// writing, what is invisible and what XML forbids are escaped, and the end of a very long text is left out.
 pub(crate) fn printable(text: &str) -> String {
     let mut line = String::with_capacity(text.len().min(PRINTABLE_CHARS));
     for (count, char) in text.chars().enumerate() {
@@ -87,9 +87,11 @@ pub(crate) fn printable(text: &str) -> String {
             line.push('…');
             break;
         }
-        let turns = matches!(char,
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if char.is_control() || turns {
+        let is_unseen = matches!(char,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}'..='\u{ffff}'
+            | '\u{e0000}'..='\u{e007f}');
+        if char.is_control() || is_unseen {
             // Writing to a string does not fail.
             let _ = write!(line, "{}", char.escape_unicode());
         } else {

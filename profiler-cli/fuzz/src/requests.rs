@@ -22,6 +22,8 @@ pub fn requests(data: &[u8]) {
     };
     let text = String::from_utf8_lossy(request).to_ascii_lowercase();
     let text = text.replace("\r\n", "\n");
+    // Empty lines may come before a request.
+    let text = text.trim_start_matches(['\r', '\n']);
     let head = text.split("\n\n").next().unwrap_or_default();
     // Who may ask for these waits a fifth of a second before the next.
     let waits = ["/pprof/heap", "/pprof/allocs", "/heaplens/snapshot"];
