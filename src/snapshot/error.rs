@@ -3,8 +3,9 @@
 //! Texts that come from the file itself are made harmless here, since they end up on terminals.
 
 use super::model::FORMAT_VERSION;
+use super::printable::printable;
 use super::validate::Invalid;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -73,32 +74,6 @@ impl std::error::Error for Error {
             _ => None,
         }
     }
-}
-
-/// Longest text from outside that a message repeats, in characters.
-const PRINTABLE_CHARS: usize = 400;
-
-/// Makes a text from outside safe to print in one line: control characters, marks that turn the direction of
-/// writing, what is invisible and what XML forbids are escaped, and the end of a very long text is left out.
-pub(crate) fn printable(text: &str) -> String {
-    let mut line = String::with_capacity(text.len().min(PRINTABLE_CHARS));
-    for (count, char) in text.chars().enumerate() {
-        if count == PRINTABLE_CHARS {
-            line.push('…');
-            break;
-        }
-        let is_unseen = matches!(char,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}'..='\u{ffff}'
-            | '\u{e0000}'..='\u{e007f}');
-        if char.is_control() || is_unseen {
-            // Writing to a string does not fail.
-            let _ = write!(line, "{}", char.escape_unicode());
-        } else {
-            line.push(char);
-        }
-    }
-    line
 }
 
 #[cfg(test)]

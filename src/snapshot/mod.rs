@@ -16,16 +16,18 @@ mod json;
 mod model;
 #[cfg(feature = "pprof")]
 pub mod pprof;
+mod printable;
 mod special_frame;
 mod stack_index;
 mod validate;
 
 pub use codec::{Limits, read, read_bytes, read_from, read_header, read_header_from, write};
-#[cfg(feature = "recorder")]
-pub(crate) use error::printable;
 pub use error::{Error, ErrorKind};
 pub use file_name::{FileName, RunName, executable_slug, reason_slug, rfc3339};
 pub use model::*;
+pub use printable::is_unprintable;
+#[cfg(feature = "recorder")]
+pub(crate) use printable::printable;
 pub use special_frame::{SPECIAL_MODULE, SpecialFrame, TruncatedCause};
 pub use stack_index::StackIndex;
 pub use validate::{Invalid, validate};

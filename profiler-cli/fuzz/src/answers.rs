@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use heaplens::snapshot::Header;
+use heaplens::snapshot::{Header, is_unprintable};
 use heaplens_cli::Error;
 use heaplens_cli::analysis::watch::Watched;
 use heaplens_cli::input::http::{Remote, Settings};
 use heaplens_cli::input::live::complete;
 use heaplens_cli::profile::Profile;
-use heaplens_cli::render::{escape::is_unsafe, watch_text};
+use heaplens_cli::render::watch_text;
 
 use super::memory::within;
 
@@ -47,7 +47,7 @@ pub fn answers(data: &[u8]) {
                 let one = one.to_str().expect("UTF-8");
                 assert!(one.starts_with("http://127.0.0.1:"), "{one}");
                 assert!(
-                    !one.contains("/../") && !one.chars().any(is_unsafe),
+                    !one.contains("/../") && !one.chars().any(is_unprintable),
                     "{one}"
                 );
             }
@@ -85,7 +85,7 @@ fn watch(metrics: &str) {
         if complete(&mut header, metrics).is_ok() {
             let view = watched.see(&profile, &header);
             for line in watch_text::lines(&view, 10) {
-                assert!(!line.chars().any(is_unsafe), "{line:?}");
+                assert!(!line.chars().any(is_unprintable), "{line:?}");
             }
         }
     }
@@ -119,7 +119,7 @@ fn is_one_request(request: &str) {
 fn is_one_clear_line(error: &Error) {
     let line = error.to_string();
     assert!(line.starts_with("http://127.0.0.1:"), "{line:?}");
-    assert!(!line.chars().any(is_unsafe), "{line:?}");
+    assert!(!line.chars().any(is_unprintable), "{line:?}");
     assert!(
         line.len() < 4096 + 3 * line.find(": ").unwrap_or_default(),
         "{line:?}"

@@ -1,9 +1,9 @@
 //! Names: of functions as a symbol table has them, of crates in them, and of snapshot files.
 
-use heaplens::snapshot::{FileName, executable_slug, reason_slug};
+use heaplens::snapshot::{FileName, executable_slug, is_unprintable, reason_slug};
 use heaplens_cli::profile::owner::{OwnCrates, OwnerRules, is_allocator_entry};
 use heaplens_cli::profile::symbol_name::{Crates, is_crate_main, without_hashes};
-use heaplens_cli::render::escape::{is_unsafe, printable};
+use heaplens_cli::render::escape::printable;
 use heaplens_cli::symbols::function_name;
 
 use super::memory::within;
@@ -37,7 +37,7 @@ fn read(text: &str) {
     });
     rules.add_executable(text);
     let _ = rules.origin(text, Some(text));
-    assert!(!printable(text).chars().any(is_unsafe));
+    assert!(!printable(text).chars().any(is_unprintable));
 
     if let Some(name) = FileName::parse(text) {
         assert_eq!(name.to_string(), text);

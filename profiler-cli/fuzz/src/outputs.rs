@@ -3,7 +3,7 @@
 
 use std::io;
 
-use heaplens::snapshot::{Limits, Snapshot, read_bytes, write};
+use heaplens::snapshot::{Limits, Snapshot, is_unprintable, read_bytes, write};
 use heaplens_cli::analysis::diff::{Diff, diff};
 use heaplens_cli::analysis::heap_graph::retained::Retention;
 use heaplens_cli::analysis::heap_graph::{HeapGraph, Held};
@@ -13,7 +13,6 @@ use heaplens_cli::analysis::top::{By, Sort, top, top_since};
 use heaplens_cli::input::{Options, history::RunReader};
 use heaplens_cli::profile::{Filter, OwnCrates, Profile, ProfileBuilder};
 use heaplens_cli::render::differential::{self, View};
-use heaplens_cli::render::escape::is_unsafe;
 use heaplens_cli::render::{
     diff_json, diff_text, flamegraph, folded, inspect_json, inspect_text, leaks_json, leaks_text,
     report, retained_json, retained_text, speedscope, suspects_json, suspects_text, top_json,
@@ -207,7 +206,7 @@ fn first_unsafe(text: &str, allowed: &[char]) -> Option<char> {
     while let Some(at) = rest.bytes().position(|byte| !PLAIN[usize::from(byte)]) {
         let mut chars = rest[at..].chars();
         let c = chars.next()?;
-        if is_unsafe(c) && !allowed.contains(&c) {
+        if is_unprintable(c) && !allowed.contains(&c) {
             return Some(c);
         }
         rest = chars.as_str();

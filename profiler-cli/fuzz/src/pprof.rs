@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use heaplens::snapshot::{Limits, Sites, Snapshot, pprof::write, read_bytes, write as write_file};
+use heaplens::snapshot::{
+    Limits, Sites, Snapshot, is_unprintable, pprof::write, read_bytes, write as write_file,
+};
 use heaplens_cli::Error;
 use heaplens_cli::input::pprof::read;
-use heaplens_cli::render::escape::is_unsafe;
 
 use super::memory::within;
 
@@ -73,5 +74,5 @@ fn depths(snapshot: &Snapshot) -> Vec<u32> {
 fn is_one_clear_line(error: &Error) {
     let line = error.to_string();
     assert!(line.starts_with("some/file: "), "{line:?}");
-    assert!(!line.chars().any(is_unsafe), "{line:?}");
+    assert!(!line.chars().any(is_unprintable), "{line:?}");
 }

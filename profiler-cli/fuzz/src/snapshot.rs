@@ -1,6 +1,6 @@
 //! The reader of snapshots: gzip, JSON, and what a snapshot must hold.
 
-use heaplens::snapshot::{Error, Limits, read_bytes, read_header_from, write};
+use heaplens::snapshot::{Error, Limits, is_unprintable, read_bytes, read_header_from, write};
 
 use super::memory::within;
 
@@ -34,8 +34,5 @@ pub fn snapshot(data: &[u8]) {
 fn is_one_clear_line(error: &Error) {
     let line = error.to_string();
     assert!(line.starts_with("some/file: "), "{line:?}");
-    assert!(
-        !line.chars().any(heaplens_cli::render::escape::is_unsafe),
-        "{line:?}"
-    );
+    assert!(!line.chars().any(is_unprintable), "{line:?}");
 }

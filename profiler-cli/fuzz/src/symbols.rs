@@ -3,9 +3,9 @@
 use std::fs;
 
 use heaplens::snapshot::{
-    FORMAT, FORMAT_VERSION, Header, Module, Sites, Snapshot, SpecialFrame, Stacks, validate,
+    FORMAT, FORMAT_VERSION, Header, Module, Sites, Snapshot, SpecialFrame, Stacks, is_unprintable,
+    validate,
 };
-use heaplens_cli::render::escape::is_unsafe;
 use heaplens_cli::symbols::{Options, symbolize, text_hash, variable_names};
 use object::{Object, ObjectSymbol};
 
@@ -62,7 +62,7 @@ pub fn symbols(data: &[u8]) {
     }
     let outcome = within(BOUND, || symbolize(&snapshot, &options, &mut |_, _| {}));
     for note in &outcome.notes {
-        assert!(!note.to_string().chars().any(is_unsafe), "{note}");
+        assert!(!note.to_string().chars().any(is_unprintable), "{note}");
     }
     let named = Snapshot {
         symbols: Some(outcome.symbols),

@@ -5,38 +5,22 @@
 
 use std::borrow::Cow;
 
+use heaplens::snapshot::is_unprintable;
+
 /// The text with everything invisible or obeyed by a terminal written out: `\u{1b}`.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unsafe) {
+    if !text.chars().any(is_unprintable) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if is_unsafe(c) {
+        if is_unprintable(c) {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);
         }
     }
     Cow::Owned(safe)
-}
-
-/// Whether a character must not reach a terminal or a page as it is: C0 and C1 controls, marks of
-/// direction, invisible characters, separators of lines, and what XML forbids.
-pub fn is_unsafe(c: char) -> bool {
-    matches!(c,
-        '\0'..='\u{1f}'
-        | '\u{7f}'..='\u{9f}'
-        | '\u{ad}'
-        | '\u{61c}'
-        | '\u{180e}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
-        | '\u{fffe}'..='\u{ffff}'
-        | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -60,7 +44,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_unsafe_is_left(text in any::<String>()) {
-            prop_assert!(!printable(&text).chars().any(|c| c.is_control() || is_unsafe(c)));
+            prop_assert!(!printable(&text).chars().any(|c| c.is_control() || is_unprintable(c)));
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
+use heaplens::snapshot::is_unprintable;
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
-use super::escape::is_unsafe;
 use crate::profile::{NodeId, Profile, Source, Values};
 
 /// Writes one document and a line end. Unlike plain `serde_json` it also escapes C1 controls and
@@ -27,7 +27,7 @@ impl serde_json::ser::Formatter for Escaping {
         fragment: &str,
     ) -> io::Result<()> {
         let mut clean = 0;
-        for (at, c) in fragment.char_indices().filter(|&(_, c)| is_unsafe(c)) {
+        for (at, c) in fragment.char_indices().filter(|&(_, c)| is_unprintable(c)) {
             writer.write_all(&fragment.as_bytes()[clean..at])?;
             for unit in c.encode_utf16(&mut [0; 2]) {
                 write!(writer, "\\u{unit:04x}")?;
